@@ -1,0 +1,182 @@
+//! `harness run`: every cell of a sweep that has no result yet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use harness::cell::DeviceKind;
+use harness::prepare::{Prepared, prepare};
+use harness::results::{Collected, Environment, Folder, Outcome, PlannedCell, Status, collect, write_atomically};
+use harness::schedule::{Display, Limits, Pool, Report, Spawn, Task};
+
+use super::plan::labels;
+use super::{BrokeOff, FAILED_CELLS, INTERRUPTED, OK};
+
+#[derive(Args)]
+#[command(after_help = "Example: harness run sweep.yaml --jobs 2\n\
+    Exit codes: 0 every planned cell has a result, 20 some cells failed, 64 bad input, 130 interrupted")]
+pub struct RunArgs {
+    /// The sweep.
+    pub sweep: PathBuf,
+    /// Results folder [default: results/<name of the sweep>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Cells at a time [default: processors / threads].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Threads a cell. Results do not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: u16,
+    /// cpu or cuda:0; beats the sweep's own.
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Run only every N-th cell, beginning with the I-th; shards may share a results folder.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Run cells that ended in one of these ways again.
+    #[arg(long, value_delimiter = ',', value_name = "STATUS")]
+    pub retry: Vec<Status>,
+    /// Run every cell again, finished ones too.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// The I-th of N parts of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    count: usize,
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match parts {
+            Some((index, count)) if 1 <= index && index <= count => Ok(Self { index, count }),
+            _ => Err(format!("`{text}` is not a shard; it is I/N with 1 ≤ I ≤ N, for example 1/4")),
+        }
+    }
+}
+
+pub fn run(args: &RunArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
+    let prepared = prepare(&args.sweep, args.device.clone(), plugin_dirs)?;
+    if prepared.sweep.device.kind == DeviceKind::Cuda {
+        bail!("device: this build has no CUDA; use --device cpu");
+    }
+    let folder = folder(args.out.as_ref(), &prepared.plan.name);
+    folder.create()?;
+    let spawn = spawn(args, &prepared, &folder)?;
+    write_atomically(&folder.plan(), &prepared.plan.to_json()?)?;
+    if !same_file(&args.sweep, &folder.sweep()) {
+        write_atomically(&folder.sweep(), prepared.text.as_bytes())?;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The second one ends at once; workers go with their parent.
+        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let (report, collected) = execute(args, &prepared, &folder, &spawn, stop).context(BrokeOff)?;
+    summarise(&folder, &report, &collected);
+    Ok(if report.interrupted {
+        INTERRUPTED
+    } else if collected.counts.keys().any(|status| status.is_failure()) {
+        FAILED_CELLS
+    } else {
+        OK
+    })
+}
+
+/// The results folder of a sweep.
+pub fn folder(out: Option<&PathBuf>, name: &str) -> Folder {
+    Folder::at(out.cloned().unwrap_or_else(|| PathBuf::from("results").join(name)))
+}
+
+fn spawn(args: &RunArgs, prepared: &Prepared, folder: &Folder) -> Result<Spawn> {
+    let threads = usize::from(args.threads);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or_else(|| (cores / threads).max(1), usize::from);
+    let plugins = prepared.plugins.iter().map(|(name, found)| (name.clone(), found.sha256.clone())).collect();
+    let environment = Environment::here(jobs, threads, plugins);
+    environment.record(&folder.environment())?;
+    let limits = Limits { wall: prepared.sweep.limits.wall, memory_bytes: prepared.sweep.limits.memory_bytes };
+    Ok(Spawn { limits, jobs, threads, environment: environment.key()? })
+}
+
+fn execute(
+    args: &RunArgs,
+    prepared: &Prepared,
+    folder: &Folder,
+    spawn: &Spawn,
+    stop: Arc<AtomicBool>,
+) -> Result<(Report, Collected)> {
+    let labels = labels(&prepared.plan);
+    let mut tasks = Vec::new();
+    for (planned, label) in shard(&prepared.plan.cells, args.shard).zip(shard(&labels, args.shard)) {
+        let cell = folder.cell(&planned.id);
+        if args.force && cell.root().exists() {
+            std::fs::remove_dir_all(cell.root())?;
+        }
+        let stored = Outcome::read(&cell.status()).unwrap_or_else(|error| {
+            log::warn!("{error:#}; running the cell again");
+            None
+        });
+        if stored.is_some_and(|outcome| outcome.status.is_final() && !args.retry.contains(&outcome.status)) {
+            continue;
+        }
+        match prepared.foregone(&planned.cell) {
+            Some(outcome) => write_foregone(folder, planned, &outcome)?,
+            None => tasks.push(task(folder, planned, label)?),
+        }
+    }
+    let display = Display::new(tasks.len());
+    let report = Pool::new(spawn, stop, display).run(tasks)?;
+    Ok((report, collect(folder)?))
+}
+
+fn shard<T>(all: &[T], shard: Option<Shard>) -> impl Iterator<Item = &T> {
+    let Shard { index, count } = shard.unwrap_or(Shard { index: 1, count: 1 });
+    all.iter().skip(index - 1).step_by(count)
+}
+
+fn task(folder: &Folder, planned: &PlannedCell, label: &str) -> Result<Task> {
+    Ok(Task {
+        folder: folder.cell(&planned.id),
+        cell_json: serde_json::to_vec_pretty(&planned.cell)?,
+        plugin: planned.plugin.clone(),
+        label: label.to_owned(),
+    })
+}
+
+fn write_foregone(folder: &Folder, planned: &PlannedCell, outcome: &Outcome) -> Result<()> {
+    let cell = folder.cell(&planned.id);
+    std::fs::create_dir_all(cell.root())?;
+    write_atomically(&cell.cell(), &serde_json::to_vec_pretty(&planned.cell)?)?;
+    write_atomically(&cell.status(), &outcome.to_json()?)
+}
+
+fn summarise(folder: &Folder, report: &Report, collected: &Collected) {
+    let list = |counts: &BTreeMap<Status, usize>| {
+        let parts: Vec<String> = counts.iter().map(|(status, n)| format!("{n} {}", status.name())).collect();
+        if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+    };
+    println!("ran now: {}", list(&report.ran));
+    if report.elsewhere > 0 {
+        println!("held by another run: {}", report.elsewhere);
+    }
+    println!("all planned cells: {}", list(&collected.counts));
+    println!("results: {}", folder.runs().display());
+    if report.interrupted {
+        println!("interrupted: the same command goes on from here");
+    }
+}
+
+fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,155 @@
+//! Where plugins are, and what they say of themselves when asked in a process of their own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use flow_sdk::Descriptor;
+use sha2::{Digest, Sha256};
+
+use super::{Library, LoadError};
+
+/// Environment variable with further plugin directories, separated by colons.
+const PATH_VARIABLE: &str = "HARNESS_PLUGIN_PATH";
+/// A plugin that takes longer than this to describe itself is unloadable.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Directories in which plugins are looked for, in order.
+#[derive(Clone, Debug)]
+pub struct SearchPath {
+    directories: Vec<PathBuf>,
+}
+
+/// A plugin file.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The library.
+    pub path: PathBuf,
+    /// Hash of its content.
+    pub sha256: String,
+    /// What it says of itself, or why it cannot be loaded.
+    pub descriptor: Result<Descriptor, String>,
+}
+
+impl SearchPath {
+    /// `first`, then those of `HARNESS_PLUGIN_PATH`, then the directory of this executable.
+    pub fn new(first: &[PathBuf]) -> Result<Self> {
+        let mut directories = first.to_vec();
+        let variable = std::env::var_os(PATH_VARIABLE).unwrap_or_default();
+        directories.extend(std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()));
+        let executable = std::env::current_exe().context("where this executable is")?;
+        directories.extend(executable.parent().map(Path::to_path_buf));
+        Ok(Self { directories })
+    }
+
+    /// The directories, in order.
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
+    /// The plugin of that name, described; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// The file is there but is not a shared library: a mistake of the user's, not a plugin that fails.
+    pub fn find(&self, name: &str) -> Result<Option<Found>> {
+        let file = format!("lib{}.so", name.replace('-', "_"));
+        let Some(path) = self.directories.iter().map(|dir| dir.join(&file)).find(|path| path.exists()) else {
+            return Ok(None);
+        };
+        inspect(path).map(Some)
+    }
+
+    /// Every plugin on the path, by name; libraries without the entry function are something else, and left out.
+    pub fn all(&self) -> Result<BTreeMap<String, Found>> {
+        let mut found = BTreeMap::new();
+        for directory in &self.directories {
+            let Ok(entries) = std::fs::read_dir(directory) else { continue };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                let Some(name) = plugin_name(&path) else { continue };
+                if !found.contains_key(&name) && mentions_entry(&path) {
+                    found.insert(name, inspect(path)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Runs in the process that `describe_elsewhere` starts: prints the descriptor, or fails with the reason.
+pub fn describe_here(path: &Path) -> Result<(), LoadError> {
+    let descriptor = Library::open(path)?.descriptor()?;
+    println!("{}", serde_json::json!(descriptor));
+    Ok(())
+}
+
+/// Hash of a file's content, in hexadecimal.
+pub fn sha256_of(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn inspect(path: PathBuf) -> Result<Found> {
+    let path = path.canonicalize().with_context(|| path.display().to_string())?;
+    let sha256 = sha256_of(&path)?;
+    let descriptor = describe_elsewhere(&path)?;
+    Ok(Found { path, sha256, descriptor })
+}
+
+/// Loads the plugin in another process, since loading runs its code.
+fn describe_elsewhere(path: &Path) -> Result<Result<Descriptor, String>> {
+    super::library::check_elf(path)?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args([OsString::from("describe-plugin"), path.into()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting a process to describe a plugin")?;
+    let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+    let deadline = Instant::now() + DESCRIBE_LIMIT;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(Err(format!("{}: describe took longer than {DESCRIBE_LIMIT:?}", path.display())));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    if !status.success() {
+        let said = stderr.trim().trim_start_matches("error: ").to_owned();
+        let said = if said.is_empty() { format!("{}: describe ended with {status}", path.display()) } else { said };
+        return Ok(Err(said));
+    }
+    let last = stdout.lines().last().unwrap_or_default();
+    Ok(serde_json::from_str(last).map_err(|error| format!("{}: not a descriptor: {error}", path.display())))
+}
+
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is still worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// `libnn_hmc.so` → `nn-hmc`.
+fn plugin_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_prefix("lib")?.strip_suffix(".so")?;
+    Some(name.replace('_', "-"))
+}
+
+/// Whether the file contains the entry's name at all: cheap, and runs none of its code.
+fn mentions_entry(path: &Path) -> bool {
+    let entry = flow_sdk::abi::ENTRY.as_bytes();
+    std::fs::read(path).is_ok_and(|bytes| bytes.windows(entry.len()).any(|window| window == entry))
+}

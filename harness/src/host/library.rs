@@ -1,0 +1,170 @@
+//! A plugin library: opened, gated on its ABI, asked for its descriptor.
+
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+
+use flow_sdk::Descriptor;
+use flow_sdk::abi;
+use flow_sdk::text::{CallBuffer, ask, outcome};
+use libloading::os::unix::{Library as RawLibrary, RTLD_LOCAL, RTLD_NOW};
+
+/// Why a plugin library cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not an ELF shared object.
+    #[error("{}: not a shared library (it does not start with the ELF magic number); build the plugin with \
+             crate-type = [\"cdylib\"]", path.display())]
+    NotALibrary {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The dynamic linker refused it.
+    #[error("{}: cannot be loaded: {reason}", path.display())]
+    Linker {
+        /// The file.
+        path: PathBuf,
+        /// The linker's words.
+        reason: String,
+    },
+    /// It has no entry function.
+    #[error("{}: exports no `{}`; is `export_flow!` missing?", path.display(), abi::ENTRY)]
+    NoEntry {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its table does not begin with the magic number.
+    #[error("{}: `{}` returned no plugin table (found magic {found:#018x}, required {:#018x})",
+            path.display(), abi::ENTRY, abi::MAGIC)]
+    Magic {
+        /// The file.
+        path: PathBuf,
+        /// The first word.
+        found: u64,
+    },
+    /// Its ABI is another.
+    #[error("{}: plugin ABI {found}, this harness requires major version {}; rebuild the plugin against this \
+             version of flow-sdk", path.display(), abi::MAJOR)]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version, major.minor.
+        found: String,
+    },
+    /// A table is shorter than the first version of this major.
+    #[error("{}: its {table} table has {found} bytes, required at least {required}", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Which table.
+        table: &'static str,
+        /// Its stated size.
+        found: usize,
+        /// The size of version 1.0.
+        required: usize,
+    },
+    /// It describes itself in a way that cannot be read.
+    #[error("{}: describe: {reason}", path.display())]
+    Descriptor {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A loaded plugin. It stays in the process for good: code, thread-locals and tables of a plugin outlive every instance.
+#[derive(Debug)]
+pub struct Library {
+    path: PathBuf,
+    plugin: &'static abi::Plugin,
+    _never_closed: ManuallyDrop<RawLibrary>,
+}
+
+impl Library {
+    /// Opens a plugin and checks that its ABI is ours.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        check_elf(path)?;
+        let own = || path.to_path_buf();
+        // SAFETY: loading runs the library's constructors. Plugins are code that the user chose to run; the harness
+        // loads them in worker processes, so that one which misbehaves here takes only its own cell with it.
+        let library = unsafe { RawLibrary::open(Some(path), RTLD_NOW | RTLD_LOCAL) }
+            .map_err(|error| LoadError::Linker { path: own(), reason: innermost(&error) })?;
+        let library = ManuallyDrop::new(library);
+        // SAFETY: the ABI fixes the type of the symbol of this name.
+        let entry = unsafe { library.get::<abi::Entry>(abi::ENTRY.as_bytes()) }
+            .map_err(|_| LoadError::NoEntry { path: own() })?;
+        // SAFETY: as above; the function takes nothing.
+        let table = unsafe { entry() };
+        if table.is_null() {
+            return Err(LoadError::Magic { path: own(), found: 0 });
+        }
+        // SAFETY: magic and version come first in every version of the table, so they may be read before it is trusted.
+        let (magic, major, minor) = unsafe { ((*table).magic, (*table).major, (*table).minor) };
+        if magic != abi::MAGIC {
+            return Err(LoadError::Magic { path: own(), found: magic });
+        }
+        if major != abi::MAJOR {
+            return Err(LoadError::Version { path: own(), found: format!("{major}.{minor}") });
+        }
+        // SAFETY: same major version: the table is at least that of its first minor version, checked next.
+        let plugin = unsafe { &*table };
+        let long_enough = |table, found, required| {
+            if found < required { Err(LoadError::Truncated { path: own(), table, found, required }) } else { Ok(()) }
+        };
+        long_enough("plugin", plugin.struct_size, size_of::<abi::Plugin>())?;
+        // SAFETY: the pointer is null or points to a table that lives as long as the library.
+        if let Some(flow) = unsafe { plugin.flow.as_ref() } {
+            long_enough("flow", flow.struct_size, size_of::<abi::FlowTable>())?;
+        }
+        Ok(Self { path: own(), plugin, _never_closed: library })
+    }
+
+    /// Where it was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it says of itself.
+    pub fn descriptor(&self) -> Result<Descriptor, LoadError> {
+        let fail = |reason: String| LoadError::Descriptor { path: self.path.clone(), reason };
+        let mut buffer = CallBuffer::new();
+        // SAFETY: both pointers are valid for the call.
+        let (code, text) = ask(|out| unsafe { (self.plugin.describe)(out, buffer.call()) });
+        outcome(code, &buffer).map_err(|failure| fail(failure.message))?;
+        serde_json::from_str(&text).map_err(|error| fail(format!("not a descriptor: {error}")))
+    }
+
+    /// The functions of a flow, where the plugin is one.
+    pub fn flow(&self) -> Option<&'static abi::FlowTable> {
+        // SAFETY: checked in `open`; tables live as long as the library, which is never closed.
+        unsafe { self.plugin.flow.as_ref() }
+    }
+}
+
+pub(super) fn check_elf(path: &Path) -> Result<(), LoadError> {
+    use std::io::Read;
+    let mut magic = [0u8; 4];
+    let mut file = std::fs::File::open(path)
+        .map_err(|source| LoadError::Unreadable { path: path.to_path_buf(), source })?;
+    match file.read_exact(&mut magic) {
+        Ok(()) if magic == *b"\x7fELF" => Ok(()),
+        _ => Err(LoadError::NotALibrary { path: path.to_path_buf() }),
+    }
+}
+
+/// The linker's own words are the last of libloading's chain.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}

@@ -1,0 +1,43 @@
+//! Plugins as the harness sees them: found, loaded, checked, called.
+
+mod discover;
+mod flow;
+mod library;
+mod target;
+
+pub use discover::{Found, SearchPath, describe_here, sha256_of};
+pub use flow::{HostFlow, Tape};
+pub use library::{Library, LoadError};
+pub use target::CountedTarget;
+
+/// A call into a plugin that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// The plugin returned an error.
+    #[error("{function}: {message}")]
+    Failed {
+        /// Which function of the ABI.
+        function: &'static str,
+        /// What the plugin says.
+        message: String,
+    },
+    /// The plugin panicked; the panic was caught at its edge.
+    #[error("{function} panicked: {message}")]
+    Panicked {
+        /// Which function of the ABI.
+        function: &'static str,
+        /// The panic's message.
+        message: String,
+    },
+    /// What the plugin returned breaks the contract.
+    #[error("{function}: {problem}")]
+    Contract {
+        /// Which function of the ABI.
+        function: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tensor could not be passed across.
+    #[error(transparent)]
+    View(#[from] flow_sdk::Error),
+}

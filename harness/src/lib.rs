@@ -1,0 +1,15 @@
+//! A benchmark harness for learnt flows and samplers.
+//!
+//! `sweep → prepare → schedule → worker (host, train, measure) → results`, one way. No flow is named here: plugins are
+//! found, loaded and called through the ABI of `flow-sdk`.
+
+pub mod cell;
+pub mod host;
+pub mod measure;
+pub mod prepare;
+pub mod results;
+pub mod schedule;
+pub mod streams;
+pub mod sweep;
+pub mod train;
+pub mod worker;

@@ -1,0 +1,19 @@
+//! What a sweep leaves on disk: one place per format.
+
+mod atomic;
+mod collect;
+mod environment;
+mod folder;
+mod metric;
+mod outcome;
+mod plan;
+mod row;
+
+pub use atomic::write_atomically;
+pub use collect::{Collected, collect};
+pub use environment::{Environment, peak_rss_bytes};
+pub use folder::{CellFolder, Folder};
+pub use metric::MetricRow;
+pub use outcome::{Figures, Outcome, Status};
+pub use plan::{Planned, PlannedCell};
+pub use row::Row;

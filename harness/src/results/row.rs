@@ -1,0 +1,181 @@
+//! One row of runs.csv: a planned cell with its outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Outcome, Planned, PlannedCell};
+
+/// The fixed columns, in order and in this spelling. Missing is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the columns are documented in the README")]
+pub struct Row {
+    pub schema_version: u32,
+    pub cell_id: String,
+    pub name: String,
+    pub flow: String,
+    pub target: String,
+    pub dim: usize,
+    pub objective: String,
+    pub seed: u64,
+    pub device: String,
+    pub dtype: String,
+    pub status: String,
+    pub status_detail: Option<String>,
+    pub train_steps: Option<u64>,
+    pub elbo_nats: Option<f64>,
+    pub elbo_se_nats: Option<f64>,
+    pub log_z_nats: Option<f64>,
+    pub elbo_gap_nats: Option<f64>,
+    pub iw_bound_nats: Option<f64>,
+    pub reverse_ess: Option<f64>,
+    pub eubo_nats: Option<f64>,
+    pub forward_ess: Option<f64>,
+    pub mode_coverage: Option<f64>,
+    pub w2: Option<f64>,
+    pub nonfinite_steps: Option<u64>,
+    pub skipped_steps: Option<u64>,
+    pub grad_norm_p50: Option<f64>,
+    pub grad_norm_max: Option<f64>,
+    pub energy_error: Option<f64>,
+    pub reversibility_error: Option<f64>,
+    pub log_det_error: Option<f64>,
+    pub acceptance: Option<f64>,
+    pub ess_min: Option<f64>,
+    pub ess_per_grad: Option<f64>,
+    pub rhat_max: Option<f64>,
+    pub train_samples_per_s: Option<f64>,
+    pub draws_per_s: Option<f64>,
+    pub target_evals: Option<u64>,
+    pub setup_s: Option<f64>,
+    pub train_s: Option<f64>,
+    pub wall_s: Option<f64>,
+    pub peak_rss_bytes: Option<u64>,
+    pub n_params: Option<u64>,
+    pub threads: Option<usize>,
+    pub plugin_version: Option<String>,
+    pub plugin_sha256: String,
+    pub started_utc: Option<String>,
+    pub concurrent_jobs: Option<usize>,
+    pub environment: Option<String>,
+}
+
+impl Row {
+    /// The row of a cell of the sweep `name`.
+    pub fn new(name: &str, planned: &PlannedCell, outcome: &Outcome) -> Self {
+        let (cell, figures) = (&planned.cell, outcome.figures.clone());
+        Self {
+            schema_version: Planned::SCHEMA_VERSION,
+            cell_id: planned.id.clone(),
+            name: name.into(),
+            flow: cell.flow.name.clone(),
+            target: cell.target.name.clone(),
+            dim: planned.dim,
+            objective: spelling(&cell.train.objective),
+            seed: cell.seed,
+            device: spelling(&cell.device),
+            dtype: spelling(&cell.dtype),
+            status: outcome.status.name(),
+            status_detail: outcome.detail.clone(),
+            train_steps: figures.train_steps,
+            elbo_nats: figures.elbo_nats,
+            elbo_se_nats: figures.elbo_se_nats,
+            log_z_nats: figures.log_z_nats,
+            elbo_gap_nats: figures.log_z_nats.zip(figures.elbo_nats).map(|(log_z, elbo)| log_z - elbo),
+            iw_bound_nats: figures.iw_bound_nats,
+            reverse_ess: figures.reverse_ess,
+            eubo_nats: figures.eubo_nats,
+            forward_ess: figures.forward_ess,
+            mode_coverage: figures.mode_coverage,
+            w2: figures.w2,
+            nonfinite_steps: figures.nonfinite_steps,
+            skipped_steps: figures.skipped_steps,
+            grad_norm_p50: figures.grad_norm_p50,
+            grad_norm_max: figures.grad_norm_max,
+            energy_error: figures.energy_error,
+            reversibility_error: figures.reversibility_error,
+            log_det_error: figures.log_det_error,
+            // Columns of samplers: empty for flows.
+            acceptance: None,
+            ess_min: None,
+            ess_per_grad: None,
+            rhat_max: None,
+            train_samples_per_s: figures.train_samples_per_s,
+            draws_per_s: figures.draws_per_s,
+            target_evals: figures.target_evals,
+            setup_s: figures.setup_s,
+            train_s: figures.train_s,
+            wall_s: outcome.wall_s,
+            peak_rss_bytes: outcome.peak_rss_bytes,
+            n_params: figures.n_params,
+            threads: outcome.threads,
+            plugin_version: figures.plugin_version,
+            plugin_sha256: cell.plugin_sha256.clone(),
+            started_utc: outcome.started_utc.clone(),
+            concurrent_jobs: outcome.concurrent_jobs,
+            environment: outcome.environment.clone(),
+        }
+    }
+
+    /// The text of runs.csv: the fixed columns, then one for every setting that some cell of the plan has:
+    /// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest.
+    pub fn to_csv(rows: &[(Self, &PlannedCell)]) -> Result<Vec<u8>> {
+        let settings: Vec<BTreeMap<String, String>> = rows.iter().map(|(_, planned)| settings(planned)).collect();
+        let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
+        // `p.` first: the columns that a reader looks for.
+        let (mut columns, rest): (Vec<&String>, Vec<&String>) = names.into_iter().partition(|n| n.starts_with("p."));
+        columns.extend(rest);
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+        let header = Self::header()?;
+        writer.write_record(header.iter().chain(columns.iter().map(|name| name.as_str())))?;
+        for ((row, _), settings) in rows.iter().zip(&settings) {
+            let values: Vec<Option<&String>> = columns.iter().map(|name| settings.get(*name)).collect();
+            writer.serialize((row, values))?;
+        }
+        Ok(writer.into_inner()?)
+    }
+
+    /// The fixed columns' names, from the struct itself.
+    fn header() -> Result<csv::StringRecord> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.serialize(Self::default())?;
+        let text = writer.into_inner()?;
+        Ok(csv::Reader::from_reader(text.as_slice()).headers()?.clone())
+    }
+}
+
+/// A unit enum's spelling in YAML.
+fn spelling(value: &impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Every setting of a cell that is not a fixed column, flattened to `section.key`.
+fn settings(planned: &PlannedCell) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    flatten("p", &planned.cell.flow.params, &mut all);
+    flatten("target", &planned.cell.target.params, &mut all);
+    for (section, value) in [
+        ("train", serde_json::to_value(&planned.cell.train)),
+        ("eval", serde_json::to_value(&planned.cell.eval)),
+    ] {
+        if let Ok(Value::Object(map)) = value {
+            flatten(section, &map, &mut all);
+        }
+    }
+    all.remove("train.objective");
+    all
+}
+
+fn flatten(prefix: &str, map: &Map<String, Value>, all: &mut BTreeMap<String, String>) {
+    for (key, value) in map {
+        let name = format!("{prefix}.{key}");
+        match value {
+            Value::Object(inner) => flatten(&name, inner, all),
+            Value::Null => {}
+            Value::String(text) => drop(all.insert(name, text.clone())),
+            other => drop(all.insert(name, other.to_string())),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! One gradient of the training objective.
+//!
+//! `reverse-kl` descends KL(q ‖ π_β) up to a constant: E_q[log q(x) − β log γ(x)], by reparametrised draws.
+//! `data` descends −E_π[log q(x)] on exact draws. Both are means over the batch.
+
+use std::rc::Rc;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::cell;
+use crate::host::{CountedTarget, HostFlow, PluginError};
+
+/// The objective of a cell, ready to be differentiated.
+pub struct Objective {
+    kind: cell::Objective,
+    target: Rc<CountedTarget>,
+    dtype: DType,
+}
+
+impl Objective {
+    /// Of the kind, against the target.
+    pub fn new(kind: cell::Objective, target: Rc<CountedTarget>, dtype: DType) -> Self {
+        Self { kind, target, dtype }
+    }
+
+    /// Gradient `[P]` of the loss over `batch` draws under `seed`, at inverse temperature `beta`.
+    pub fn gradient(
+        &self,
+        flow: &HostFlow,
+        params: &Tensor,
+        seed: u64,
+        batch: usize,
+        beta: f64,
+    ) -> anyhow::Result<Tensor> {
+        let each = 1.0 / batch as f64;
+        let uniform = |value: f64| Tensor::full(value, batch, &Device::Cpu)?.to_dtype(self.dtype);
+        let grad = match self.kind {
+            cell::Objective::ReverseKl => {
+                let (draws, tape) = flow.sample_taped(params, seed, batch)?;
+                let grad_x = (self.target.grad(&draws.x)? * (-beta * each))?;
+                flow.backward(tape, Some(&grad_x), &uniform(each)?)?
+            }
+            cell::Objective::Data => {
+                let x = self.exact_draws(seed, batch)?;
+                let (_, tape) = flow.density_taped(params, &x, seed)?;
+                flow.backward(tape, None, &uniform(-each)?)?
+            }
+        };
+        Ok(grad)
+    }
+
+    fn exact_draws(&self, seed: u64, n: usize) -> anyhow::Result<Tensor> {
+        let target = self.target.uncounted();
+        let exact = target.exact_draws().ok_or_else(|| PluginError::Contract {
+            function: "data objective",
+            problem: "the target has no exact draws".into(),
+        })?;
+        Ok(Tensor::from_vec(exact.draw(seed, n), (n, target.dim()), &Device::Cpu)?.to_dtype(self.dtype)?)
+    }
+}

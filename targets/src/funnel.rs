@@ -1,0 +1,103 @@
+//! Neal's funnel: a scale whose logarithm is itself a coordinate.
+//!
+//! x₀ ~ N(0, 3²), xᵢ | x₀ ~ N(0, e^{x₀}) for i = 1 … d−1. With zᵢ = xᵢ e^{−x₀/2}:
+//! log γ = −½(x₀/3)² − ½ Σ zᵢ² − (d−1) x₀/2 − log 3 − (d/2) log 2π,
+//! ∂₀ = −x₀/9 − (d−1)/2 + ½ Σ zᵢ², ∂ᵢ = −zᵢ e^{−x₀/2}. Moments: E xᵢ² = E e^{x₀} = e^{9/2}.
+//! Source: Neal, "Slice sampling" (2003), section 8, with d = 10. Shapes: x `[n, d]`, log γ `[n]`, ∇ `[n, d]`.
+//! Deviation: e^{−x₀/2} stops growing at the largest number of the element type (f32: x₀ = −177, 59 standard deviations
+//! out), so that a zero coordinate gives 0 and not 0 · ∞.
+
+use crate::draws::rows;
+use crate::registry::Definition;
+use crate::{ExactDraws, Known, Result, Target};
+use candle_core::{DType, Tensor};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::f64::consts::TAU;
+
+/// Standard deviation of x₀.
+const NECK_SD: f64 = 3.0;
+
+/// Neal's funnel: the log-variance of all other coordinates is the first, N(0, 3²).
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Funnel {
+    /// Dimension, that of the log-variance included.
+    #[schemars(range(min = 2, max = 4096))]
+    dim: usize,
+}
+
+impl Default for Funnel {
+    fn default() -> Self {
+        Self { dim: 10 }
+    }
+}
+
+impl Definition for Funnel {
+    const NAME: &'static str = "funnel";
+    const SUMMARY: &'static str = "Neal's funnel: the first coordinate is the log-variance of all others";
+    const REFERENCE: &'static str = "Neal 2003, Slice sampling, section 8";
+
+    fn build(self) -> Box<dyn Target> {
+        Box::new(self)
+    }
+}
+
+impl Funnel {
+    /// How many coordinates x₀ scales.
+    fn others(&self) -> usize {
+        self.dim - 1
+    }
+
+    /// x₀ and e^{−x₀/2}, both `[n, 1]`, then z `[n, d−1]`.
+    fn split(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
+        let largest = if x.dtype() == DType::F32 { f64::from(f32::MAX) } else { f64::MAX };
+        let neck = x.narrow(1, 0, 1)?;
+        // The logarithm is taken down to where rounding cannot lift its exponential to infinity.
+        let inverse_sd = (&neck * -0.5)?.minimum(largest.ln() - 1e-3)?.exp()?;
+        let z = x.narrow(1, 1, self.others())?.broadcast_mul(&inverse_sd)?;
+        Ok((neck, inverse_sd, z))
+    }
+}
+
+impl Target for Funnel {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn log_density(&self, x: &Tensor) -> Result<Tensor> {
+        let (neck, _, z) = self.split(x)?;
+        let quadratic = ((&neck / NECK_SD)?.sqr()? + z.sqr()?.sum_keepdim(1)?)?;
+        let energy = ((quadratic + (neck * self.others() as f64)?)? * 0.5)?.squeeze(1)?;
+        Ok(energy.affine(-1.0, -NECK_SD.ln() - self.dim as f64 / 2.0 * TAU.ln())?)
+    }
+
+    fn grad(&self, x: &Tensor) -> Result<Tensor> {
+        let (neck, inverse_sd, z) = self.split(x)?;
+        let pull = (neck * (-1.0 / NECK_SD.powi(2)))?;
+        let along = ((z.sqr()?.sum_keepdim(1)? - self.others() as f64)? * 0.5)?;
+        Ok(Tensor::cat(&[(pull + along)?, z.broadcast_mul(&inverse_sd)?.neg()?], 1)?)
+    }
+
+    fn known(&self) -> Known {
+        let mut sd = vec![(NECK_SD.powi(2) / 4.0).exp(); self.dim];
+        sd[0] = NECK_SD;
+        Known { log_z: Some(0.0), mean: Some(vec![0.0; self.dim]), sd: Some(sd), source: "closed form" }
+    }
+
+    fn exact_draws(&self) -> Option<&dyn ExactDraws> {
+        Some(self)
+    }
+}
+
+impl ExactDraws for Funnel {
+    fn draw(&self, seed: u64, n: usize) -> Vec<f64> {
+        rows(seed, n, self.dim, |stream, row| {
+            row[0] = NECK_SD * stream.normal();
+            let sd = (row[0] / 2.0).exp();
+            for x in &mut row[1..] {
+                *x = sd * stream.normal();
+            }
+        })
+    }
+}

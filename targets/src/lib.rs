@@ -1,0 +1,32 @@
+//! Target densities: each known by name, each with what is known about it.
+
+mod banana;
+mod constant;
+mod draws;
+mod funnel;
+mod gaussian;
+mod gaussian_mixture;
+mod gmm_40;
+mod gmm_9;
+mod icg;
+mod log_sum_exp;
+mod many_well;
+mod mode_shares;
+mod mog;
+pub mod registry;
+mod rough_well;
+mod scg;
+mod sigmoid;
+mod soft_uniform;
+mod student_t_mixture;
+mod target;
+mod two_ridges;
+mod u1;
+mod u2;
+mod u3;
+mod u4;
+mod uniform_means;
+mod wave;
+
+pub use registry::Entry;
+pub use target::{Error, ExactDraws, Known, Modes, Result, Target};
