@@ -145,6 +145,8 @@ pub struct Eval {
     pub final_draws: usize,
     /// Importance samples K in each estimate of the K-sample bound.
     pub iw_samples: usize,
+    /// Whether training and sampling are timed at the end, about a quarter of a second while all other cells stand still.
+    pub throughput: bool,
 }
 
 /// Element type.

@@ -15,7 +15,7 @@ use crate::sweep::{Catalog, Document, Overrides, Plugin, Source, Sweep, TargetSp
 pub struct Prepared {
     /// The file's text.
     pub text: String,
-    /// Cells, exclusions, limits.
+    /// Exclusions and limits; its cells have moved into the plan.
     pub sweep: Sweep,
     /// The plan of its cells.
     pub plan: Planned,
@@ -39,8 +39,9 @@ pub fn prepare(path: &Path, device: Option<String>, plugin_dirs: &[PathBuf]) -> 
         // A name is unknown: the message lists the known ones, or guesses which was meant.
         catalog.flows = flows(&search.all()?).into_iter().chain(catalog.flows).collect();
     }
-    let sweep = resolve(&document, &catalog, &Overrides { device })?;
-    let cells = sweep.cells.iter().map(|cell| planned(cell, &plugins)).collect::<Result<_>>()?;
+    let mut sweep = resolve(&document, &catalog, &Overrides { device })?;
+    let cells = std::mem::take(&mut sweep.cells);
+    let cells = cells.into_iter().map(|cell| planned(cell, &plugins)).collect::<Result<_>>()?;
     let plan = Planned { schema_version: Planned::SCHEMA_VERSION, name: sweep.name.clone(), cells };
     Ok(Prepared { text: source.text, sweep, plan, plugins })
 }
@@ -72,10 +73,10 @@ impl Prepared {
     }
 }
 
-fn planned(cell: &Cell, plugins: &BTreeMap<String, Found>) -> Result<PlannedCell> {
+fn planned(cell: Cell, plugins: &BTreeMap<String, Found>) -> Result<PlannedCell> {
     let dim = targets::registry::build(&cell.target.name, &cell.target.params)?.dim();
     let plugin = plugins.get(&cell.flow.name).map(|found| found.path.clone()).unwrap_or_default();
-    Ok(PlannedCell { id: cell.id(), dim, plugin, cell: cell.clone() })
+    Ok(PlannedCell { id: cell.id(), dim, plugin, cell })
 }
 
 fn has_exact_draws(cell: &Cell) -> bool {

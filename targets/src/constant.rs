@@ -35,6 +35,14 @@ impl Constant {
         Ok(tensor)
     }
 
+    /// xⱼ − cₖⱼ for every row x `[n, d]` and every row c of this matrix `[k, d]`: one `[n, k]` for each coordinate j.
+    ///
+    /// Not one `[n, k, d]`: sums over a short last dimension are many times slower than sums of whole tensors.
+    pub(crate) fn offsets(&self, x: &Tensor) -> Result<impl Iterator<Item = Result<Tensor>>> {
+        let (x, columns) = (x.clone(), self.like(x)?.t()?);
+        Ok((0..self.shape[1]).map(move |j| x.narrow(1, j, 1)?.broadcast_sub(&columns.narrow(0, j, 1)?)))
+    }
+
     /// Row `i` of a matrix.
     pub(crate) fn row(&self, i: usize) -> &[f64] {
         let width = self.shape[1];

@@ -32,8 +32,11 @@ impl GaussianMixture {
 
     /// a: `[n, K]`.
     fn logs(&self, x: &Tensor) -> Result<Tensor> {
-        let offset = x.unsqueeze(1)?.broadcast_sub(&self.means.like(x)?.unsqueeze(0)?)?;
-        Ok((offset.sqr()?.sum(2)? * (-0.5 / self.sd.powi(2)))?)
+        let mut sum = Tensor::zeros((x.dim(0)?, self.count), x.dtype(), x.device())?;
+        for offset in self.means.offsets(x)? {
+            sum = (sum + offset?.sqr()?)?;
+        }
+        Ok((sum * (-0.5 / self.sd.powi(2)))?)
     }
 }
 

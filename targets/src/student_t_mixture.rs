@@ -58,15 +58,19 @@ struct Mixture {
 }
 
 impl Mixture {
-    /// u: `[n, 10, d]`.
-    fn offsets(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.unsqueeze(1)?.broadcast_sub(&self.means.like(x)?.unsqueeze(0)?)?)
+    /// u, one `[n, 10]` for each coordinate.
+    fn offsets(&self, x: &Tensor) -> Result<Vec<Tensor>> {
+        Ok(self.means.offsets(x)?.collect::<candle_core::Result<_>>()?)
     }
 }
 
 /// a: `[n, 10]`, from u.
-fn logs(offsets: &Tensor) -> Result<Tensor> {
-    Ok((offsets.sqr()?.affine(0.5, 1.0)?.log()?.sum(2)? * -1.5)?)
+fn logs(offsets: &[Tensor]) -> Result<Tensor> {
+    let mut sum = offsets[0].zeros_like()?;
+    for offset in offsets {
+        sum = (sum + offset.sqr()?.affine(0.5, 1.0)?.log()?)?;
+    }
+    Ok((sum * -1.5)?)
 }
 
 impl Target for Mixture {
@@ -81,9 +85,10 @@ impl Target for Mixture {
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
         let offsets = self.offsets(x)?;
-        let p = softmax(&logs(&offsets)?)?.unsqueeze(2)?;
-        let slopes = (&offsets / (offsets.sqr()? + 2.0)?)?;
-        Ok((slopes.broadcast_mul(&p)?.sum(1)? * -3.0)?)
+        let p = (softmax(&logs(&offsets)?)? * -3.0)?;
+        let slope = |u: &Tensor| ((u / (u.sqr()? + 2.0)?)? * &p)?.sum_keepdim(1);
+        let slopes = offsets.iter().map(slope).collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&slopes, 1)?)
     }
 
     fn known(&self) -> Known {

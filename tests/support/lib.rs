@@ -1,1 +1,11 @@
-//! Support
+//! What end-to-end tests share: the built binary, a folder to run it in, what it leaves behind.
+
+mod background;
+mod built;
+mod results;
+mod sandbox;
+
+pub use background::{Background, is_alive, wait_until};
+pub use built::{Built, built};
+pub use results::{Record, Results, Snapshot};
+pub use sandbox::Sandbox;

@@ -73,12 +73,11 @@ impl Stream {
         word
     }
 
-    /// Uniform on the open interval (0, 1), with 53 random bits.
+    /// Uniform on the open interval (0, 1), with 52 random bits.
     #[inline]
     pub fn uniform(&mut self) -> f64 {
         let (low, high) = (self.next_u32(), self.next_u32());
-        // The half keeps both ends out: log(u) and log(1 − u) are finite.
-        ((join(low, high) >> 11) as f64 + 0.5) * (1.0 / (1u64 << 53) as f64)
+        open_unit(join(low, high))
     }
 
     /// Standard normal, by Box and Muller (1958): normals come in pairs, the second is kept for the next call.
@@ -106,6 +105,13 @@ impl Stream {
         let u = self.uniform();
         u.ln() - (-u).ln_1p()
     }
+}
+
+/// The middle of one of 2⁵² equal parts of (0, 1): log(u) and log(1 − u) are finite.
+///
+/// With 53 bits the last middle would be halfway between two floats and round to one.
+fn open_unit(bits: u64) -> f64 {
+    ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
 fn split(value: u64) -> [u32; 2] {
@@ -159,6 +165,12 @@ mod tests {
             let se = variance * ((kurtosis - 1.0) / n as f64).sqrt();
             assert!((v - variance).abs() < 5.0 * se, "{name}: variance {v}");
         }
+    }
+
+    #[test]
+    fn uniforms_keep_away_from_both_ends() {
+        assert_eq!(open_unit(0), f64::EPSILON / 2.0);
+        assert_eq!(open_unit(u64::MAX), 1.0 - f64::EPSILON / 2.0);
     }
 
     proptest! {

@@ -9,10 +9,12 @@ mod run;
 mod schema;
 mod table;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use harness::sweep::Diagnostics;
 
 /// Every planned cell has a result.
 const OK: u8 = 0;
@@ -89,7 +91,7 @@ pub fn main() -> ExitCode {
         Verb::Describe(args) => describe::describe(args, dirs),
         Verb::Schema => schema::schema(dirs),
         Verb::Replay(args) => replay::replay(args),
-        Verb::Worker(args) => harness::worker::main(args).map(|()| OK),
+        Verb::Worker(args) => harness::worker::main(args),
         Verb::DescribePlugin { path } => harness::host::describe_here(path).map(|()| OK).map_err(Into::into),
     };
     match result {
@@ -97,7 +99,11 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::from(OK),
         Err(error) => {
             let code = if error.downcast_ref::<BrokeOff>().is_some() { BROKEN_OFF } else { BAD_INPUT };
-            eprintln!("error: {error:#}");
+            match error.downcast_ref::<Diagnostics>() {
+                // Each of them says so itself.
+                Some(all) => eprintln!("{}", all.render(std::io::stderr().is_terminal())),
+                None => eprintln!("error: {error:#}"),
+            }
             ExitCode::from(code)
         }
     }

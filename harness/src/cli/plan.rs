@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use harness::cell::Cell;
 use harness::prepare::prepare;
-use harness::results::{Outcome, Planned};
+use harness::results::Outcome;
 use serde_json::{Map, Value};
 
 use super::{OK, run::folder, table};
@@ -29,7 +29,10 @@ pub fn plan(args: &PlanArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     let prepared = prepare(&args.sweep, None, plugin_dirs)?;
     let folder = folder(args.out.as_ref(), &prepared.plan.name);
     let mut rows = Vec::new();
-    for (planned, label) in prepared.plan.cells.iter().zip(labels(&prepared.plan)) {
+    let excluded = prepared.sweep.excluded.iter().map(|excluded| &excluded.cell);
+    let planned = prepared.plan.cells.iter().map(|planned| &planned.cell);
+    let mut labels = labels(planned.chain(excluded)).into_iter();
+    for (planned, label) in prepared.plan.cells.iter().zip(&mut labels) {
         let state = match Outcome::read(&folder.cell(&planned.id).status()) {
             Ok(Some(outcome)) => outcome.status.name(),
             Ok(None) => prepared
@@ -39,8 +42,7 @@ pub fn plan(args: &PlanArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
         };
         rows.push(vec![planned.id.clone(), label, state]);
     }
-    for excluded in &prepared.sweep.excluded {
-        let label = label(&excluded.cell, &BTreeMap::new());
+    for (excluded, label) in prepared.sweep.excluded.iter().zip(labels) {
         rows.push(vec![excluded.cell.id(), label, format!("excluded by line {}: {}", excluded.line, excluded.rule)]);
     }
     table::print(&["cell", "what", "state"], &rows, args.json)?;
@@ -51,21 +53,21 @@ pub fn plan(args: &PlanArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
 }
 
 /// A short name of every cell: flow, target and what varies between cells.
-pub fn labels(plan: &Planned) -> Vec<String> {
+pub fn labels<'a>(cells: impl Iterator<Item = &'a Cell> + Clone) -> Vec<String> {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for planned in &plan.cells {
-        for (key, value) in settings(&planned.cell) {
-            values.entry(key).or_default().insert(value);
-        }
+    for (key, value) in cells.clone().flat_map(settings) {
+        values.entry(key).or_default().insert(value);
     }
-    plan.cells.iter().map(|planned| label(&planned.cell, &values)).collect()
-}
-
-fn label(cell: &Cell, values: &BTreeMap<String, BTreeSet<String>>) -> String {
-    let varying = settings(cell).into_iter().filter(|(key, _)| values.get(key).is_none_or(|all| all.len() > 1));
-    let named: Vec<String> =
-        varying.map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(&key))).collect();
-    format!("{} → {} {} seed {}", cell.flow.name, cell.target.name, named.join(" "), cell.seed)
+    let varies = |key: &str| values.get(key).is_some_and(|all| all.len() > 1);
+    let label = |cell: &Cell| {
+        let named: Vec<String> = settings(cell)
+            .into_iter()
+            .filter(|(key, _)| varies(key))
+            .map(|(key, value)| format!("{}={value}", key.rsplit('.').next().unwrap_or(&key)))
+            .collect();
+        format!("{} → {} {} seed {}", cell.flow.name, cell.target.name, named.join(" "), cell.seed)
+    };
+    cells.map(label).collect()
 }
 
 /// Every setting of a cell by a key that names its section and, for parameters, its component.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use harness::results::{CellFolder, Folder, MetricRow, Outcome, Planned};
+use harness::results::{CellFolder, Folder, Outcome, Planned};
 use harness::worker::{Console, run};
 
 use super::{FAILED_CELLS, INTERRUPTED, OK, table};
@@ -22,6 +22,9 @@ pub struct ReplayArgs {
     pub dir: PathBuf,
     /// Identity of the cell, or its beginning.
     pub cell: String,
+    /// Print the comparison as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub fn replay(args: &ReplayArgs) -> Result<u8> {
@@ -41,22 +44,19 @@ pub fn replay(args: &ReplayArgs) -> Result<u8> {
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
     let scratch = tempfile::tempdir()?;
     let mut link = Console::new(stop);
-    println!("{:#}", serde_json::to_value(&planned.cell)?);
+    eprintln!("{:#}", serde_json::to_value(&planned.cell)?);
     let Some(outcome) = run(&planned.cell, &planned.plugin, &CellFolder::at(scratch.path()), &mut link)? else {
         return Ok(INTERRUPTED);
     };
     let detail = outcome.detail.clone().map(|detail| format!(": {detail}")).unwrap_or_default();
-    println!("{}{detail}", outcome.status.name());
+    eprintln!("{}{detail}", outcome.status.name());
     let stored = Outcome::read(&folder.cell(&planned.id).status())?;
-    compare(&outcome, stored.as_ref())?;
-    if let Ok(metrics) = MetricRow::read(&CellFolder::at(scratch.path()).metrics()) {
-        log::info!("{} rows of metrics", metrics.len());
-    }
+    compare(&outcome, stored.as_ref(), args.json)?;
     Ok(if outcome.status.is_failure() { FAILED_CELLS } else { OK })
 }
 
 /// Prints both results side by side; what is not a time has to be the same.
-fn compare(now: &Outcome, stored: Option<&Outcome>) -> Result<()> {
+fn compare(now: &Outcome, stored: Option<&Outcome>, json: bool) -> Result<()> {
     let figures = |outcome: &Outcome| -> Result<serde_json::Map<String, serde_json::Value>> {
         match serde_json::to_value(&outcome.figures)? {
             serde_json::Value::Object(map) => Ok(map),
@@ -77,5 +77,5 @@ fn compare(now: &Outcome, stored: Option<&Outcome>) -> Result<()> {
         let before = before.map(ToString::to_string).unwrap_or_default();
         rows.push(vec![name, value.to_string(), before, verdict.into()]);
     }
-    table::print(&["figure", "now", "stored", ""], &rows, false)
+    table::print(&["figure", "now", "stored", "verdict"], &rows, json)
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use harness::cell::DeviceKind;
 use harness::prepare::{Prepared, prepare};
-use harness::results::{Collected, Environment, Folder, Outcome, PlannedCell, Status, collect, write_atomically};
+use harness::results::{Collected, Environment, Folder, Outcome, PlannedCell, Status, collect_plan, stored, write_atomically};
 use harness::schedule::{Display, Limits, Pool, Report, Spawn, Task};
 
 use super::plan::labels;
@@ -116,42 +116,37 @@ fn execute(
     spawn: &Spawn,
     stop: Arc<AtomicBool>,
 ) -> Result<(Report, Collected)> {
-    let labels = labels(&prepared.plan);
+    let labels = labels(prepared.plan.cells.iter().map(|planned| &planned.cell));
     let mut tasks = Vec::new();
     for (planned, label) in shard(&prepared.plan.cells, args.shard).zip(shard(&labels, args.shard)) {
         let cell = folder.cell(&planned.id);
         if args.force && cell.root().exists() {
             std::fs::remove_dir_all(cell.root())?;
         }
-        let stored = Outcome::read(&cell.status()).unwrap_or_else(|error| {
-            log::warn!("{error:#}; running the cell again");
-            None
-        });
-        if stored.is_some_and(|outcome| outcome.status.is_final() && !args.retry.contains(&outcome.status)) {
+        let (outcome, damaged) = match stored(&cell) {
+            Ok((outcome, _)) => (outcome, false),
+            Err(error) => {
+                log::warn!("{error:#}; running the cell again");
+                (Outcome::read(&cell.status()).unwrap_or(None), true)
+            }
+        };
+        let done = |outcome: &Outcome| outcome.status.is_final() && !args.retry.contains(&outcome.status);
+        if !damaged && outcome.as_ref().is_some_and(done) {
             continue;
         }
         match prepared.foregone(&planned.cell) {
             Some(outcome) => write_foregone(folder, planned, &outcome)?,
-            None => tasks.push(task(folder, planned, label)?),
+            None => tasks.push(Task { folder: cell, planned, label, stored: outcome.map(Box::new) }),
         }
     }
     let display = Display::new(tasks.len());
     let report = Pool::new(spawn, stop, display).run(tasks)?;
-    Ok((report, collect(folder)?))
+    Ok((report, collect_plan(folder, &prepared.plan)?))
 }
 
 fn shard<T>(all: &[T], shard: Option<Shard>) -> impl Iterator<Item = &T> {
     let Shard { index, count } = shard.unwrap_or(Shard { index: 1, count: 1 });
     all.iter().skip(index - 1).step_by(count)
-}
-
-fn task(folder: &Folder, planned: &PlannedCell, label: &str) -> Result<Task> {
-    Ok(Task {
-        folder: folder.cell(&planned.id),
-        cell_json: serde_json::to_vec_pretty(&planned.cell)?,
-        plugin: planned.plugin.clone(),
-        label: label.to_owned(),
-    })
 }
 
 fn write_foregone(folder: &Folder, planned: &PlannedCell, outcome: &Outcome) -> Result<()> {
@@ -168,7 +163,7 @@ fn summarise(folder: &Folder, report: &Report, collected: &Collected) {
     };
     println!("ran now: {}", list(&report.ran));
     if report.elsewhere > 0 {
-        println!("held by another run: {}", report.elsewhere);
+        println!("held or finished by another run: {}", report.elsewhere);
     }
     println!("all planned cells: {}", list(&collected.counts));
     println!("results: {}", folder.runs().display());

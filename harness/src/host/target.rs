@@ -31,6 +31,14 @@ impl CountedTarget {
         self.evaluations.get()
     }
 
+    /// Runs `f` without counting what it evaluates: measurements are not the method's.
+    pub fn without_counting<T>(&self, f: impl FnOnce() -> T) -> T {
+        let count = self.evaluations();
+        let result = f();
+        self.set_evaluations(count);
+        result
+    }
+
     /// Continues from a checkpoint's count.
     pub fn set_evaluations(&self, count: u64) {
         self.evaluations.set(count);

@@ -64,9 +64,20 @@ impl Evaluator {
         Self { target, dtype, seed, iw_samples }
     }
 
-    /// Evaluates on `n` draws; `purpose` and `step` key the random streams. Target evaluations are not counted: they are
-    /// the measurement's, not the method's.
+    /// Evaluates on `n` draws; `purpose` and `step` key the random streams. Target evaluations are not counted, those of
+    /// a flow that looks at the target included: they are the measurement's, not the method's.
     pub fn evaluate(
+        &self,
+        flow: &HostFlow,
+        params: &Tensor,
+        n: usize,
+        purpose: Purpose,
+        step: u64,
+    ) -> anyhow::Result<Evaluation> {
+        self.target.without_counting(|| self.measure(flow, params, n, purpose, step))
+    }
+
+    fn measure(
         &self,
         flow: &HostFlow,
         params: &Tensor,

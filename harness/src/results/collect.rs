@@ -1,10 +1,13 @@
 //! runs.csv and metrics.csv, rebuilt from the cells: at any time, always the same for the same cells.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
 
-use super::{Folder, MetricRow, Outcome, Planned, PlannedCell, Row, Status, write_atomically};
+use super::row::RowWriter;
+use super::{CellFolder, Folder, MetricRow, Outcome, Planned, Status};
 
 /// What was collected.
 #[derive(Debug)]
@@ -15,21 +18,20 @@ pub struct Collected {
     pub damaged: Vec<String>,
 }
 
-/// Rebuilds both files. Cells of earlier plans stay in the folder and out of the files.
+/// Rebuilds both files by the plan in the folder.
 pub fn collect(folder: &Folder) -> Result<Collected> {
-    let plan = Planned::read(&folder.plan())?;
+    collect_plan(folder, &Planned::read(&folder.plan())?)
+}
+
+/// Rebuilds both files, a cell at a time. Cells of earlier plans stay in the folder and out of the files.
+pub fn collect_plan(folder: &Folder, plan: &Planned) -> Result<Collected> {
     let mut collected = Collected { counts: BTreeMap::new(), damaged: Vec::new() };
-    let mut rows: Vec<(Row, &PlannedCell)> = Vec::with_capacity(plan.cells.len());
-    let mut metrics = csv::Writer::from_writer(tempfile::NamedTempFile::new_in(folder.root())?);
+    let mut runs = RowWriter::new(NamedTempFile::new_in(folder.root())?, plan)?;
+    // The header comes even where there are no rows, and once.
+    let mut metrics = csv::WriterBuilder::new().has_headers(false).from_writer(NamedTempFile::new_in(folder.root())?);
     metrics.write_record(["cell_id", "step", "wall_s", "target_evals", "metric", "value", "se", "n"])?;
     for planned in &plan.cells {
-        let cell = folder.cell(&planned.id);
-        let read = Outcome::read(&cell.status()).and_then(|outcome| {
-            let has_metrics = outcome.as_ref().is_some_and(|outcome| outcome.status.is_final()) && cell.metrics().exists();
-            let rows = if has_metrics { MetricRow::read(&cell.metrics()).with_context(remedy)? } else { Vec::new() };
-            Ok((outcome, rows))
-        });
-        let outcome = match read {
+        let outcome = match stored(&folder.cell(&planned.id)) {
             Ok((outcome, rows)) => {
                 for row in rows {
                     metrics.serialize(row)?;
@@ -43,15 +45,27 @@ pub fn collect(folder: &Folder) -> Result<Collected> {
             }
         };
         *collected.counts.entry(outcome.status).or_default() += 1;
-        rows.push((Row::new(&plan.name, planned, &outcome), planned));
+        runs.write(planned, &outcome)?;
     }
-    write_atomically(&folder.runs(), &Row::to_csv(&rows)?)?;
-    let file = metrics.into_inner().map_err(|error| error.into_error())?;
-    file.as_file().sync_all()?;
-    file.persist(folder.metrics()).with_context(|| format!("cannot write {}", folder.metrics().display()))?;
+    persist(runs.into_inner()?, &folder.runs())?;
+    persist(metrics.into_inner().map_err(|error| error.into_error())?, &folder.metrics())?;
     Ok(collected)
 }
 
-fn remedy() -> &'static str {
-    "delete the cell's folder and run the sweep again"
+fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}
+
+/// What a cell left behind: its outcome, once it has one, and its metrics, once the outcome is final.
+pub fn stored(cell: &CellFolder) -> Result<(Option<Outcome>, Vec<MetricRow>)> {
+    let outcome = Outcome::read(&cell.status())?;
+    let has_metrics = outcome.as_ref().is_some_and(|outcome| {
+        // A cell that failed may have none.
+        outcome.status == Status::Ok || outcome.status.is_final() && cell.metrics().exists()
+    });
+    let remedy = || format!("delete the folder {} and run the sweep again", cell.root().display());
+    let rows = if has_metrics { MetricRow::read(&cell.metrics()).with_context(remedy)? } else { Vec::new() };
+    Ok((outcome, rows))
 }

@@ -10,7 +10,7 @@ mod plan;
 mod row;
 
 pub use atomic::write_atomically;
-pub use collect::{Collected, collect};
+pub use collect::{Collected, collect, collect_plan, stored};
 pub use environment::{Environment, peak_rss_bytes};
 pub use folder::{CellFolder, Folder};
 pub use metric::MetricRow;

@@ -1,6 +1,7 @@
 //! One row of runs.csv: a planned cell with its outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -119,30 +120,45 @@ impl Row {
         }
     }
 
-    /// The text of runs.csv: the fixed columns, then one for every setting that some cell of the plan has:
-    /// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest.
-    pub fn to_csv(rows: &[(Self, &PlannedCell)]) -> Result<Vec<u8>> {
-        let settings: Vec<BTreeMap<String, String>> = rows.iter().map(|(_, planned)| settings(planned)).collect();
-        let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
-        // `p.` first: the columns that a reader looks for.
-        let (mut columns, rest): (Vec<&String>, Vec<&String>) = names.into_iter().partition(|n| n.starts_with("p."));
-        columns.extend(rest);
-        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-        let header = Self::header()?;
-        writer.write_record(header.iter().chain(columns.iter().map(|name| name.as_str())))?;
-        for ((row, _), settings) in rows.iter().zip(&settings) {
-            let values: Vec<Option<&String>> = columns.iter().map(|name| settings.get(*name)).collect();
-            writer.serialize((row, values))?;
-        }
-        Ok(writer.into_inner()?)
-    }
-
     /// The fixed columns' names, from the struct itself.
     fn header() -> Result<csv::StringRecord> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.serialize(Self::default())?;
         let text = writer.into_inner()?;
         Ok(csv::Reader::from_reader(text.as_slice()).headers()?.clone())
+    }
+}
+
+/// Writes runs.csv a row at a time: the fixed columns, then one for every setting that some cell of the plan has:
+/// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest.
+pub struct RowWriter<W: Write> {
+    writer: csv::Writer<W>,
+    name: String,
+    settings: Vec<String>,
+}
+
+impl<W: Write> RowWriter<W> {
+    /// Writes the header for the cells of a plan.
+    pub fn new(out: W, plan: &Planned) -> Result<Self> {
+        let names: BTreeSet<String> = plan.cells.iter().flat_map(|planned| settings(planned).into_keys()).collect();
+        // `p.` first: the columns that a reader looks for.
+        let (mut all, rest): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name.starts_with("p."));
+        all.extend(rest);
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+        writer.write_record(Row::header()?.iter().chain(all.iter().map(String::as_str)))?;
+        Ok(Self { writer, name: plan.name.clone(), settings: all })
+    }
+
+    /// Writes the row of a cell.
+    pub fn write(&mut self, planned: &PlannedCell, outcome: &Outcome) -> Result<()> {
+        let own = settings(planned);
+        let values: Vec<Option<&String>> = self.settings.iter().map(|name| own.get(name)).collect();
+        Ok(self.writer.serialize((Row::new(&self.name, planned, outcome), values))?)
+    }
+
+    /// Ends the file.
+    pub fn into_inner(self) -> Result<W> {
+        self.writer.into_inner().map_err(|error| error.into_error().into())
     }
 }
 

@@ -13,7 +13,10 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::results::{CellFolder, Outcome, Status};
-use crate::worker::{ToParent, ToWorker};
+use crate::worker::{STOPPED, ToParent, ToWorker};
+
+/// This very program, even when its file was rebuilt or removed since it started.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// Limits of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,8 @@ impl Child {
     ) -> Result<Self> {
         let log = File::options().create(true).append(true).open(folder.log())?;
         let threads = spawn.threads.to_string();
-        let mut process = Command::new(std::env::current_exe()?)
+        let mut process = Command::new(THIS_PROGRAM)
+            .arg0("harness")
             .arg("worker")
             .arg(folder.root())
             .arg("--plugin")
@@ -97,7 +101,7 @@ impl Child {
             for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
                 match serde_json::from_slice(&line) {
                     Ok(message) => drop(events.send((key, Event::Said(message)))),
-                    // A plugin that prints: it belongs into the log.
+                    // Not ours: it belongs into the log.
                     Err(_) => drop(log.write_all(&line).and_then(|()| log.write_all(b"\n"))),
                 }
             }
@@ -183,7 +187,7 @@ impl Child {
         }
         let (status, detail) = match self.kill.take() {
             Some((status, reason)) => (status, reason),
-            None if interrupted || exit.success() => {
+            None if interrupted || exit.code() == Some(STOPPED.into()) => {
                 (Status::Interrupted, "stopped from outside; the next run goes on with it".into())
             }
             None => self.diagnose(exit),

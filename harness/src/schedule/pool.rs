@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, TryLockError};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -12,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::child::{Child, Event};
 use super::{Display, Spawn};
-use crate::results::{CellFolder, Status, write_atomically};
+use crate::results::{CellFolder, Outcome, PlannedCell, Status, write_atomically};
 use crate::worker::ToParent;
 
 /// Limits are looked at this often.
@@ -21,16 +20,16 @@ const TICK: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One cell to run.
-#[derive(Clone, Debug)]
-pub struct Task {
+#[derive(Debug)]
+pub struct Task<'a> {
     /// Folder of the cell.
     pub folder: CellFolder,
-    /// Text of its cell.json.
-    pub cell_json: Vec<u8>,
-    /// The plugin's file.
-    pub plugin: PathBuf,
+    /// The cell.
+    pub planned: &'a PlannedCell,
     /// How to name it to a person.
-    pub label: String,
+    pub label: &'a str,
+    /// What was stored of it when it was chosen: where that has changed, another run has been faster.
+    pub stored: Option<Box<Outcome>>,
 }
 
 /// What a run did.
@@ -38,7 +37,7 @@ pub struct Task {
 pub struct Report {
     /// Cells run here, by their status.
     pub ran: BTreeMap<Status, usize>,
-    /// Cells that another run holds.
+    /// Cells that another run holds, or has finished meanwhile.
     pub elsewhere: usize,
     /// Whether it was stopped from outside.
     pub interrupted: bool,
@@ -73,7 +72,7 @@ impl<'a> Pool<'a> {
     }
 
     /// Runs all tasks, in order as workers become free.
-    pub fn run(mut self, tasks: impl IntoIterator<Item = Task>) -> Result<Report> {
+    pub fn run(mut self, tasks: impl IntoIterator<Item = Task<'a>>) -> Result<Report> {
         let mut tasks = tasks.into_iter().enumerate();
         let mut next = tasks.next();
         let mut deadline = None;
@@ -96,7 +95,7 @@ impl<'a> Pool<'a> {
         Ok(self.report)
     }
 
-    fn start(&mut self, key: usize, task: &Task) -> Result<()> {
+    fn start(&mut self, key: usize, task: &Task<'_>) -> Result<()> {
         std::fs::create_dir_all(task.folder.root())?;
         let lock = File::create(task.folder.lock())?;
         match lock.try_lock() {
@@ -108,14 +107,21 @@ impl<'a> Pool<'a> {
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
+        // What cannot be read is run again.
+        let now = Outcome::read(&task.folder.status()).unwrap_or(None);
+        if now.as_ref() != task.stored.as_deref() && now.is_some_and(|outcome| outcome.status.is_final()) {
+            self.report.elsewhere += 1;
+            self.display.ended(key);
+            return Ok(());
+        }
         // The commit mark of an earlier try, which is being tried again.
         match std::fs::remove_file(task.folder.status()) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        write_atomically(&task.folder.cell(), &task.cell_json)?;
-        let child = Child::start(task.folder.clone(), &task.plugin, self.spawn, lock, key, self.events.0.clone())?;
-        self.display.started(key, &task.label);
+        write_atomically(&task.folder.cell(), &serde_json::to_vec_pretty(&task.planned.cell)?)?;
+        let child = Child::start(task.folder.clone(), &task.planned.plugin, self.spawn, lock, key, self.events.0.clone())?;
+        self.display.started(key, task.label);
         self.running.insert(key, child);
         Ok(())
     }

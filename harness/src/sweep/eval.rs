@@ -16,6 +16,7 @@ pub(super) fn schema() -> Value {
             "draws": {"type": "integer", "minimum": 2, "default": 2000},
             "final_draws": {"type": "integer", "minimum": 2, "default": 20000},
             "iw_samples": {"type": "integer", "minimum": 1, "default": 100},
+            "throughput": {"type": "boolean", "default": true},
         },
         "additionalProperties": false,
     })

@@ -69,7 +69,8 @@ fn what_is_left_out_has_its_default() {
             "every": 200,
             "draws": 2000,
             "final_draws": 20000,
-            "iw_samples": 100
+            "iw_samples": 100,
+            "throughput": true
           },
           "seed": 0,
           "dtype": "f32",

@@ -1,6 +1,8 @@
 //! A running cell's link to whoever started it: progress out, the right to be timed and the order to stop in.
 
+use std::fs::File;
 use std::io::{BufRead, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -27,6 +29,7 @@ pub trait Link {
 
 /// The link of a worker process to its parent.
 pub struct ParentLink {
+    out: File,
     stop: Arc<AtomicBool>,
     paused_ns: Arc<AtomicU64>,
     go: Receiver<()>,
@@ -34,8 +37,10 @@ pub struct ParentLink {
 }
 
 impl ParentLink {
-    /// Listens on standard input.
-    pub fn open(stop: Arc<AtomicBool>) -> Self {
+    /// Listens on standard input, and takes standard output for itself: what a plugin prints there goes to standard error.
+    pub fn open(stop: Arc<AtomicBool>) -> Result<Self> {
+        let out = File::from(std::io::stdout().as_fd().try_clone_to_owned()?);
+        nix::unistd::dup2_stdout(std::io::stderr())?;
         let paused_ns = Arc::new(AtomicU64::new(0));
         let (sender, go) = channel();
         let paused = Arc::clone(&paused_ns);
@@ -50,14 +55,13 @@ impl ParentLink {
                 }
             }
         });
-        Self { stop, paused_ns, go, last_progress: None }
+        Ok(Self { out, stop, paused_ns, go, last_progress: None })
     }
 
-    fn say(message: &ToParent) -> Result<()> {
+    fn say(&mut self, message: &ToParent) -> Result<()> {
         let mut line = serde_json::to_string(message)?;
         line.push('\n');
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).context("talking to the parent")
+        self.out.write_all(line.as_bytes()).context("talking to the parent")
     }
 }
 
@@ -68,11 +72,11 @@ impl Link for ParentLink {
             return Ok(());
         }
         self.last_progress = Some(Instant::now());
-        Self::say(&ToParent::Progress(progress.clone()))
+        self.say(&ToParent::Progress(progress.clone()))
     }
 
     fn exclusively(&mut self, f: &mut dyn FnMut() -> Result<()>) -> Result<bool> {
-        Self::say(&ToParent::TimingBegin)?;
+        self.say(&ToParent::TimingBegin)?;
         loop {
             match self.go.recv_timeout(Duration::from_millis(50)) {
                 Ok(()) => break,
@@ -82,7 +86,7 @@ impl Link for ParentLink {
             }
         }
         let result = f();
-        Self::say(&ToParent::TimingEnd)?;
+        self.say(&ToParent::TimingEnd)?;
         result.map(|()| true)
     }
 

@@ -7,5 +7,5 @@ mod run;
 
 pub use link::{Console, Link, ParentLink};
 pub use message::{Progress, ToParent, ToWorker};
-pub use process::{WorkerArgs, main};
+pub use process::{STOPPED, WorkerArgs, main};
 pub use run::run;

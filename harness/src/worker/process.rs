@@ -15,6 +15,9 @@ use crate::results::{CellFolder, peak_rss_bytes, write_atomically};
 /// A worker's log may grow to this, and so may any other file it writes.
 const FILE_LIMIT: u64 = 1 << 30;
 
+/// Exit code of a worker that was asked to stop: a plugin that ends the process leaves another.
+pub const STOPPED: u8 = 75;
+
 /// What the parent tells a worker on its command line.
 #[derive(Clone, Debug, clap::Args)]
 pub struct WorkerArgs {
@@ -37,8 +40,8 @@ pub struct WorkerArgs {
     pub environment: String,
 }
 
-/// Runs the cell in the folder; writes its status unless it was asked to stop.
-pub fn main(args: &WorkerArgs) -> Result<()> {
+/// Runs the cell in the folder; writes its status unless it was asked to stop. Returns its exit code.
+pub fn main(args: &WorkerArgs) -> Result<u8> {
     // A parent that is killed takes its workers with it, stopped ones too.
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
     // The parent watches resident memory; this stops what grows faster than it looks.
@@ -52,8 +55,8 @@ pub fn main(args: &WorkerArgs) -> Result<()> {
     let folder = CellFolder::at(&args.folder);
     let text = std::fs::read(folder.cell()).with_context(|| folder.cell().display().to_string())?;
     let cell: Cell = serde_json::from_slice(&text).with_context(|| folder.cell().display().to_string())?;
-    let mut link = ParentLink::open(stop);
-    let Some(mut outcome) = run(&cell, &args.plugin, &folder, &mut link)? else { return Ok(()) };
+    let mut link = ParentLink::open(stop)?;
+    let Some(mut outcome) = run(&cell, &args.plugin, &folder, &mut link)? else { return Ok(STOPPED) };
     outcome.started_utc = Some(started_utc);
     outcome.wall_s = Some(started.elapsed().saturating_sub(link.paused()).as_secs_f64());
     outcome.peak_rss_bytes = peak_rss_bytes();
@@ -63,5 +66,5 @@ pub fn main(args: &WorkerArgs) -> Result<()> {
     write_atomically(&folder.status(), &outcome.to_json()?)?;
     // The checkpoint has served; the status stands without it.
     let _ = std::fs::remove_file(folder.checkpoint());
-    Ok(())
+    Ok(0)
 }

@@ -17,6 +17,8 @@ use crate::train::{Checkpoint, Objective, Record, StepOutcome, Trainer};
 
 /// Rows of the final draws that are kept.
 const KEPT_DRAWS: usize = 2000;
+/// Draws, at least, that confirm a result that cannot be.
+const CONFIRM_DRAWS: usize = 20_000;
 /// Draws on which a plugin probes itself.
 const PROBE_DRAWS: usize = 64;
 /// Seconds between checkpoints; the variable is for tests and for machines with slow disks.
@@ -177,19 +179,23 @@ impl<'a> Run<'a> {
     /// Evaluates the trained flow, refuses what cannot be, and times it; `None` where it was asked to stop.
     fn conclude(&mut self, figures: &mut Figures) -> Result<Option<(Status, Option<String>)>> {
         let recorded = self.record.metrics.len();
-        let n = self.cell.eval.final_draws;
+        let mut n = self.cell.eval.final_draws;
         let (step, dim) = (self.trainer.step, self.target.uncounted().dim());
         let log_z = self.target.uncounted().known().log_z;
-        let evaluate = |purpose| self.evaluator.evaluate(&self.flow, &self.trainer.params, n, purpose, step);
+        let evaluate = |n, purpose| self.evaluator.evaluate(&self.flow, &self.trainer.params, n, purpose, step);
         let refuse = |evaluation: &Evaluation| impossible(evaluation, log_z, self.cell.dtype, dim);
-        let mut evaluation = evaluate(Purpose::Evaluate)?;
+        let mut evaluation = evaluate(n, Purpose::Evaluate)?;
         let mut refused = refuse(&evaluation);
         if refused.is_some() {
-            // By chance one sound result in 700 lies three standard errors off: independent draws decide.
-            evaluation = evaluate(Purpose::Confirm)?;
+            // By chance one sound result in 700 lies three standard errors off, and more where draws are few and their
+            // standard error is itself a guess: independent draws decide, and enough of them.
+            n = CONFIRM_DRAWS.max(2 * n);
+            evaluation = evaluate(n, Purpose::Confirm)?;
             refused = refuse(&evaluation);
         }
-        let probes = self.flow.probe(&self.trainer.params, seed_for(self.cell.seed, Purpose::Probe, step), PROBE_DRAWS)?;
+        let seed = seed_for(self.cell.seed, Purpose::Probe, step);
+        let probe = || self.flow.probe(&self.trainer.params, seed, PROBE_DRAWS);
+        let probes = self.target.without_counting(probe)?;
         self.note(&evaluation, n);
         for (name, value) in &probes {
             self.push(name, Some(*value), None, Some(PROBE_DRAWS));
@@ -209,7 +215,7 @@ impl<'a> Run<'a> {
             return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
         }
         fill(figures, &evaluation);
-        if !self.time(figures)? {
+        if self.cell.eval.throughput && !self.time(figures)? {
             // The evaluation will be the same next time: only the training is kept.
             self.record.metrics.truncate(recorded);
             self.checkpoint()?;
@@ -232,15 +238,14 @@ impl<'a> Run<'a> {
         let draws = self.cell.eval.draws.max(batch);
         let seed = seed_for(self.cell.seed, Purpose::Throughput, 0);
         let params = self.trainer.params.clone();
-        let evaluations = self.target.evaluations();
         let mut measured = None;
-        self.link.exclusively(&mut || {
+        let mut work = || {
             let train = measure(batch, || scratch.step(flow, objective).map(drop))?;
             let sample = measure(draws, || Ok(flow.sample(&params, seed, draws).map(drop)?))?;
             measured = Some((train, sample));
             Ok(())
-        })?;
-        self.target.set_evaluations(evaluations);
+        };
+        self.target.without_counting(|| self.link.exclusively(&mut work))?;
         let Some((train, sample)) = measured else { return Ok(false) };
         figures.train_samples_per_s = Some(train.per_s);
         figures.draws_per_s = Some(sample.per_s);

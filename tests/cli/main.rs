@@ -1,0 +1,10 @@
+//! The harness end to end, through its binary: what a person sees, and what stays on disk.
+
+mod bad_input;
+mod damage;
+mod determinism;
+mod interrupt;
+mod resume;
+mod statuses;
+mod unloadable;
+mod verbs;

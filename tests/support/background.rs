@@ -1,0 +1,81 @@
+//! A binary that runs while the test goes on.
+
+use std::process::{Child, Output};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Waiting longer than this is waiting in vain.
+const HANG: Duration = Duration::from_secs(120);
+
+/// A running binary; killed when it is dropped.
+#[derive(Debug)]
+pub struct Background {
+    child: Option<Child>,
+}
+
+impl Background {
+    pub(crate) fn new(child: Child) -> Self {
+        Self { child: Some(child) }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.id() as i32), signal).expect("it runs, or has not been waited for");
+    }
+
+    /// Processes that it started and that live.
+    pub fn children(&self) -> Vec<u32> {
+        let entries = std::fs::read_dir("/proc").expect("/proc is there").flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|&id| stat(id).is_some_and(|(_, parent)| parent == self.id()) && is_alive(id)).collect()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it has not been waited for");
+        child.try_wait().expect("its state can be asked for").is_some()
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Output {
+        let child = self.child.take().expect("it is waited for once");
+        child.wait_with_output().expect("its output can be read")
+    }
+
+    fn id(&self) -> u32 {
+        self.child.as_ref().expect("it has not been waited for").id()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Whether a process runs. One that has ended and that nobody has asked about does not.
+pub fn is_alive(id: u32) -> bool {
+    stat(id).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// Looks until `condition` holds.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + HANG;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// State and parent of a process: the fields after its name, which may hold anything but ends at the last bracket.
+fn stat(id: u32) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
