@@ -36,7 +36,7 @@ fn every_mistake_is_told_with_its_place_before_anything_runs() {
         let sandbox = Sandbox::new(&complete(broken));
         let at = contains(format!("sweep.yaml:{place}\n"));
         let said = sandbox.harness("run sweep.yaml").assert().code(64).stdout("");
-        said.stderr(at.clone().and(contains(*words)).and(contains("panicked").not()));
+        said.stderr(at.clone().and(contains(*words)).and(contains("panicked at").not()));
         assert!(!sandbox.path("results").exists(), "{broken}");
         sandbox.harness("plan sweep.yaml").assert().code(64).stderr(at.and(contains(*words)));
     }
@@ -78,7 +78,7 @@ fn mistakes_on_the_command_line() {
     ] {
         let sandbox = Sandbox::new(&complete("…"));
         let said = sandbox.harness(line).assert().code(64);
-        said.stderr(contains(words).and(contains("panicked").not()));
+        said.stderr(contains(words).and(contains("panicked at").not()));
         assert!(!sandbox.path("results").exists(), "{line}");
     }
 }

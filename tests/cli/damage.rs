@@ -88,7 +88,7 @@ fn a_damaged_checkpoint_costs_the_steps_and_nothing_else() {
         write_tree(&whole, &results.path(""));
         truncate(&checkpoint(&results), kept);
         sandbox.harness("run sweep.yaml").assert().success();
-        let log = std::fs::read_to_string(results.cell(&results.cells()[0], "log.txt")).unwrap();
+        let log = results.log(&results.cells()[0]);
         assert!(log.contains("checkpoint.safetensors: damaged checkpoint; the cell starts again"), "{log}");
         results.snapshot().assert_same(&reference.results("results/damaged").snapshot());
     }

@@ -37,11 +37,13 @@ fn a_shard_leaves_the_rest_pending() {
     assert_eq!(done, [2, 7]);
 }
 
+/// Whoever takes the slow cell, which comes first, later meets cells that the other has finished.
 #[test]
 fn two_runs_at_once_share_the_work() {
-    let slow =
-        SWEEP.replace("{radial: {layers: 2}}", "{misbehaving: {pause_ms: 5}}").replace("batch: 4096", "batch: 8");
-    let sandbox = Sandbox::new(&slow);
+    let flows = "flows: [{misbehaving: {pause_ms: 60}}, {planar: {layers: [2, 3, 4, 5]}}]";
+    let settings = "train: {steps: 10, batch: 8}\neval: {every: 5, draws: 16, final_draws: 100, throughput: false}";
+    let sweep = format!("version: 1\nname: same\n{flows}\ntargets: [u1]\n{settings}\n");
+    let sandbox = Sandbox::new(&sweep);
     let both = [sandbox.start("run sweep.yaml --jobs 1"), sandbox.start("run sweep.yaml --jobs 1")];
     let mut ran = 0;
     for running in both {
@@ -51,10 +53,10 @@ fn two_runs_at_once_share_the_work() {
         let counted = said.lines().find_map(|line| line.strip_prefix("ran now: ")).expect("it says what it ran");
         ran += counted.strip_suffix(" ok").map_or(0, |count| count.parse().unwrap());
     }
-    assert_eq!(ran, 10, "each cell is run by one of them");
+    assert_eq!(ran, 5, "each cell is run by one of them");
     sandbox.harness("collect results/same").assert().success();
     let together = sandbox.results("results/same").snapshot();
-    let alone = Sandbox::new(&slow);
+    let alone = Sandbox::new(&sweep);
     alone.harness("run sweep.yaml").assert().success();
     alone.results("results/same").snapshot().assert_same(&together);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use laws::{Background, Results, Sandbox, Snapshot, is_alive, wait_until};
+use laws::{Background, Results, Sandbox, Snapshot, wait_until};
 use nix::sys::signal::Signal;
 
 /// The slow cells take a second each, so that they are met half-way.
@@ -25,11 +25,9 @@ static UNDISTURBED: LazyLock<Snapshot> = LazyLock::new(|| {
 fn killed_and_run_again_is_never_killed() {
     let sandbox = Sandbox::new(SWEEP);
     let (running, results) = half_way(&sandbox);
-    let workers = running.children();
-    assert!(!workers.is_empty());
     running.signal(Signal::SIGKILL);
     assert_eq!(running.wait().status.code(), None);
-    wait_until("no worker survives its parent", || !workers.iter().any(|&id| is_alive(id)));
+    sandbox.wait_until_quiet();
     sandbox.harness("collect results/stopped").assert().success();
     assert_eq!(results.statuses()["pending"], 2);
     goes_on(&sandbox, &results);
@@ -56,14 +54,13 @@ fn the_second_signal_ends_a_run_at_once() {
     let mut running = sandbox.start("run sweep.yaml --jobs 1");
     let results = sandbox.results("results/stopped");
     wait_until("the cell that hangs is running", || results.cells().len() == 2 && results.finished().len() == 1);
-    let workers = running.children();
     // Two that arrive together count as one, so it may take a third.
     wait_until("it has ended", || {
         running.signal(Signal::SIGINT);
         running.has_ended()
     });
     assert_eq!(running.wait().status.code(), Some(130));
-    wait_until("no worker survives its parent", || !workers.iter().any(|&id| is_alive(id)));
+    sandbox.wait_until_quiet();
     sandbox.harness("collect results/stopped").assert().success();
     assert_eq!(results.statuses()["ok"], 1);
 }
@@ -91,7 +88,7 @@ fn goes_on(sandbox: &Sandbox, results: &Results) {
     sandbox.harness("run sweep.yaml --jobs 1").assert().success();
     let after = results.finished();
     assert!(done.iter().all(|id| before[id] == after[id]), "a finished cell ran again");
-    let logs = results.cells().into_iter().map(|id| results.text(format!("cells/{id}/log.txt")));
+    let logs = results.cells().into_iter().map(|id| results.log(&id));
     assert_eq!(logs.filter(|log| log.contains("going on from step")).count(), 1);
     let left = results.cells().into_iter().filter(|id| results.cell(id, "checkpoint.safetensors").exists());
     assert_eq!(left.count(), 0, "a checkpoint is left behind");

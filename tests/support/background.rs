@@ -1,5 +1,6 @@
 //! A binary that runs while the test goes on.
 
+use std::path::Path;
 use std::process::{Child, Output};
 use std::time::{Duration, Instant};
 
@@ -23,13 +24,6 @@ impl Background {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.id() as i32), signal).expect("it runs, or has not been waited for");
-    }
-
-    /// Processes that it started and that live.
-    pub fn children(&self) -> Vec<u32> {
-        let entries = std::fs::read_dir("/proc").expect("/proc is there").flatten();
-        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        ids.filter(|&id| stat(id).is_some_and(|(_, parent)| parent == self.id()) && is_alive(id)).collect()
     }
 
     /// Whether it has ended.
@@ -59,9 +53,20 @@ impl Drop for Background {
     }
 }
 
+/// Processes that run in a folder.
+pub(crate) fn running_in(folder: &Path) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").expect("/proc is there").flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_there = |id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|path| path == folder);
+    ids.filter(is_there).filter(|&id| is_alive(id)).collect()
+}
+
 /// Whether a process runs. One that has ended and that nobody has asked about does not.
-pub fn is_alive(id: u32) -> bool {
-    stat(id).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+fn is_alive(id: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    // The state stands after the name, which may hold anything but ends at the last bracket.
+    let state = text.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next());
+    state.is_some_and(|state| !matches!(state, 'Z' | 'X'))
 }
 
 /// Looks until `condition` holds.
@@ -71,11 +76,4 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-/// State and parent of a process: the fields after its name, which may hold anything but ends at the last bracket.
-fn stat(id: u32) -> Option<(char, u32)> {
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }

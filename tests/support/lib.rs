@@ -5,7 +5,7 @@ mod built;
 mod results;
 mod sandbox;
 
-pub use background::{Background, is_alive, wait_until};
+pub use background::{Background, wait_until};
 pub use built::{Built, built};
 pub use results::{Record, Results, Snapshot};
 pub use sandbox::Sandbox;

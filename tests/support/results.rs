@@ -53,6 +53,11 @@ impl Results {
         self.root.join("cells").join(id).join(file)
     }
 
+    /// What a cell's worker and its plugin said.
+    pub fn log(&self, id: &str) -> String {
+        self.text(self.cell(id, "log.txt"))
+    }
+
     /// The text of a file.
     pub fn text(&self, relative: impl AsRef<Path>) -> String {
         let path = self.path(relative);

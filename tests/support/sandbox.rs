@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::{Background, Results, built};
+use crate::background::running_in;
+use crate::{Background, Results, built, wait_until};
 
 /// A run that takes longer hangs.
 const HANG: Duration = Duration::from_secs(240);
@@ -45,6 +46,12 @@ impl Sandbox {
         let mut command = self.command(line);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Background::new(command.spawn().expect("the binary can be started"))
+    }
+
+    /// Waits until nothing that was started here runs any more, whoever started it.
+    pub fn wait_until_quiet(&self) {
+        let folder = self.folder.path().canonicalize().expect("it exists");
+        wait_until("no process is left behind", || running_in(&folder).is_empty());
     }
 
     /// The results folder of that name.

@@ -70,10 +70,8 @@ impl Bijection for Radial {
         let (k, d) = (config.layers, setup.dim);
         // a = b makes β̂ = 0; softplus(0.5413) = 1, the scale of the base.
         let start = Init::Constant((std::f64::consts::E - 1.0).ln());
-        let layout = Layout::new()
-            .with("z0", &[k, d], Init::Normal { sd: 1.0 })
-            .with("a", &[k], start)
-            .with("b", &[k], start);
+        let layout =
+            Layout::new().with("z0", &[k, d], Init::Normal { sd: 1.0 }).with("a", &[k], start).with("b", &[k], start);
         let base = Base::new(config.base, config.base_width, config.base_softness);
         Ok(Self { layers: k, base, layout, setup: setup.clone() })
     }

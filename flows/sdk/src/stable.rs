@@ -26,7 +26,8 @@ mod tests {
         let x = Var::new(&xs, &Device::Cpu)?;
         let y = softplus(x.as_tensor())?;
         let grads = y.sum_all()?.backward()?;
-        let slopes: Vec<f64> = grads.get(x.as_tensor()).ok_or(crate::Error::Message("no gradient".into()))?.to_vec1()?;
+        let slopes: Vec<f64> =
+            grads.get(x.as_tensor()).ok_or(crate::Error::Message("no gradient".into()))?.to_vec1()?;
         for ((x, y), slope) in xs.iter().zip(y.to_vec1::<f64>()?).zip(slopes) {
             let exact = x.max(0.0) + (-x.abs()).exp().ln_1p();
             assert!((y - exact).abs() <= 4.0 * f64::EPSILON * exact.max(1.0), "{x}");

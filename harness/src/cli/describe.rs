@@ -87,8 +87,7 @@ fn parameter(name: &str, schema: &Value, root: &Value) -> Vec<String> {
         other => other.to_string(),
     };
     let bounds = ["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "multipleOf"];
-    let mut allowed: Vec<String> =
-        bounds.iter().filter_map(|key| Some(format!("{key} {}", kind.get(key)?))).collect();
+    let mut allowed: Vec<String> = bounds.iter().filter_map(|key| Some(format!("{key} {}", kind.get(key)?))).collect();
     let choices = kind["enum"].as_array().map(|all| all.iter().map(text).collect::<Vec<_>>());
     let constants = kind["oneOf"].as_array().map(|all| all.iter().map(|one| text(&one["const"])).collect());
     allowed.extend(choices.or(constants).map(|names| names.join(" | ")));

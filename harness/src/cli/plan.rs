@@ -35,9 +35,10 @@ pub fn plan(args: &PlanArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     for (planned, label) in prepared.plan.cells.iter().zip(&mut labels) {
         let state = match Outcome::read(&folder.cell(&planned.id).status()) {
             Ok(Some(outcome)) => outcome.status.name(),
-            Ok(None) => prepared
-                .foregone(&planned.cell)
-                .map_or_else(|| "pending".into(), |o| format!("will be {}: {}", o.status.name(), o.detail.unwrap_or_default())),
+            Ok(None) => prepared.foregone(&planned.cell).map_or_else(
+                || "pending".into(),
+                |o| format!("will be {}: {}", o.status.name(), o.detail.unwrap_or_default()),
+            ),
             Err(error) => format!("pending: {error:#}"),
         };
         rows.push(vec![planned.id.clone(), label, state]);

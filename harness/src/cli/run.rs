@@ -10,7 +10,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use harness::cell::DeviceKind;
 use harness::prepare::{Prepared, prepare};
-use harness::results::{Collected, Environment, Folder, Outcome, PlannedCell, Status, collect_plan, stored, write_atomically};
+use harness::results::{
+    Collected, Environment, Folder, Outcome, PlannedCell, Status, collect_plan, stored, write_atomically,
+};
 use harness::schedule::{Display, Limits, Pool, Report, Spawn, Task};
 
 use super::plan::labels;
@@ -120,9 +122,6 @@ fn execute(
     let mut tasks = Vec::new();
     for (planned, label) in shard(&prepared.plan.cells, args.shard).zip(shard(&labels, args.shard)) {
         let cell = folder.cell(&planned.id);
-        if args.force && cell.root().exists() {
-            std::fs::remove_dir_all(cell.root())?;
-        }
         let (outcome, damaged) = match stored(&cell) {
             Ok((outcome, _)) => (outcome, false),
             Err(error) => {
@@ -131,12 +130,12 @@ fn execute(
             }
         };
         let done = |outcome: &Outcome| outcome.status.is_final() && !args.retry.contains(&outcome.status);
-        if !damaged && outcome.as_ref().is_some_and(done) {
+        if !args.force && !damaged && outcome.as_ref().is_some_and(done) {
             continue;
         }
         match prepared.foregone(&planned.cell) {
             Some(outcome) => write_foregone(folder, planned, &outcome)?,
-            None => tasks.push(Task { folder: cell, planned, label, stored: outcome.map(Box::new) }),
+            None => tasks.push(Task { folder: cell, planned, label, stored: outcome.map(Box::new), fresh: args.force }),
         }
     }
     let display = Display::new(tasks.len());

@@ -159,13 +159,7 @@ impl HostFlow {
         Ok(self.descriptor.probes.iter().cloned().zip(figures).collect())
     }
 
-    fn sample_into(
-        &self,
-        params: &Tensor,
-        seed: u64,
-        n: usize,
-        tape: *mut *mut c_void,
-    ) -> Result<Draws, PluginError> {
+    fn sample_into(&self, params: &Tensor, seed: u64, n: usize, tape: *mut *mut c_void) -> Result<Draws, PluginError> {
         let (written, x) = View::read(params, |params| {
             View::write(&[n, self.dim], self.dtype, |x| {
                 View::write(&[n], self.dtype, |log_q| {
@@ -214,7 +208,10 @@ impl HostFlow {
         let mut end = 0;
         for slice in layout.slices() {
             if slice.offset != end {
-                return Err(contract(format!("`{}` starts at {}, the one before ends at {end}", slice.name, slice.offset)));
+                return Err(contract(format!(
+                    "`{}` starts at {}, the one before ends at {end}",
+                    slice.name, slice.offset
+                )));
             }
             end += slice.len();
         }

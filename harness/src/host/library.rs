@@ -152,8 +152,8 @@ impl Library {
 pub(super) fn check_elf(path: &Path) -> Result<(), LoadError> {
     use std::io::Read;
     let mut magic = [0u8; 4];
-    let mut file = std::fs::File::open(path)
-        .map_err(|source| LoadError::Unreadable { path: path.to_path_buf(), source })?;
+    let mut file =
+        std::fs::File::open(path).map_err(|source| LoadError::Unreadable { path: path.to_path_buf(), source })?;
     match file.read_exact(&mut magic) {
         Ok(()) if magic == *b"\x7fELF" => Ok(()),
         _ => Err(LoadError::NotALibrary { path: path.to_path_buf() }),

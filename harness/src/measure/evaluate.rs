@@ -5,9 +5,7 @@ use std::rc::Rc;
 use candle_core::{DType, Device, Tensor};
 
 use super::coverage::mode_coverage;
-use super::importance::{
-    Estimate, forward_ess, importance_weighted_bound, log_mean_exp, mean, reverse_ess,
-};
+use super::importance::{Estimate, forward_ess, importance_weighted_bound, log_mean_exp, mean, reverse_ess};
 use super::percentile::percentile;
 use super::wasserstein::sliced_wasserstein2;
 use crate::host::{CountedTarget, HostFlow};
@@ -95,9 +93,10 @@ impl Evaluator {
             _ => None,
         };
         let finite = x.iter().all(|value| value.is_finite());
-        let w2 = exact.as_ref().filter(|_| finite).map(|exact| {
-            sliced_wasserstein2(&x, exact, dim, seed_for(self.seed, Purpose::Directions, 0))
-        });
+        let w2 = exact
+            .as_ref()
+            .filter(|_| finite)
+            .map(|exact| sliced_wasserstein2(&x, exact, dim, seed_for(self.seed, Purpose::Directions, 0)));
         Ok(Evaluation {
             elbo: mean(&log_w),
             iw_bound: importance_weighted_bound(&log_w, self.iw_samples),

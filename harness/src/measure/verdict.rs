@@ -32,7 +32,11 @@ pub fn impossible(evaluation: &Evaluation, log_z: Option<f64>, dtype: Dtype, dim
 /// Half of the probed points must agree to a tolerance: one ill-conditioned point may lose all digits, a formula that is
 /// wrong is wrong everywhere. √ε of the dtype (3e-4, 1e-8), a hundredfold: what is left when a chain of layers loses half
 /// the digits, and far below the error of a wrong formula on a flow that does anything.
-pub fn within_bounds(log_det_error_p50: Option<f64>, density_error_p50: Option<f64>, dtype: Dtype) -> Result<(), String> {
+pub fn within_bounds(
+    log_det_error_p50: Option<f64>,
+    density_error_p50: Option<f64>,
+    dtype: Dtype,
+) -> Result<(), String> {
     let tolerance = 100.0 * epsilon(dtype).sqrt();
     let check = |error: Option<f64>, what: &str| match error {
         Some(error) if error > tolerance => Err(format!("{what} by {error:.3e} nats at half of the points")),

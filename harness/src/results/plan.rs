@@ -39,8 +39,9 @@ impl Planned {
     pub fn read(path: &Path) -> Result<Self> {
         let remedy = "run the sweep again, or point at a results folder";
         let text = std::fs::read_to_string(path).with_context(|| format!("{}: no plan; {remedy}", path.display()))?;
-        let plan: Self = serde_json::from_str(&text)
-            .with_context(|| format!("{}: damaged plan; run the sweep again, finished cells are kept", path.display()))?;
+        let plan: Self = serde_json::from_str(&text).with_context(|| {
+            format!("{}: damaged plan; run the sweep again, finished cells are kept", path.display())
+        })?;
         anyhow::ensure!(
             plan.schema_version == Self::SCHEMA_VERSION,
             "{}: results of schema version {}, this harness reads {}",

@@ -172,10 +172,9 @@ fn settings(planned: &PlannedCell) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     flatten("p", &planned.cell.flow.params, &mut all);
     flatten("target", &planned.cell.target.params, &mut all);
-    for (section, value) in [
-        ("train", serde_json::to_value(&planned.cell.train)),
-        ("eval", serde_json::to_value(&planned.cell.eval)),
-    ] {
+    for (section, value) in
+        [("train", serde_json::to_value(&planned.cell.train)), ("eval", serde_json::to_value(&planned.cell.eval))]
+    {
         if let Ok(Value::Object(map)) = value {
             flatten(section, &map, &mut all);
         }

@@ -30,6 +30,8 @@ pub struct Task<'a> {
     pub label: &'a str,
     /// What was stored of it when it was chosen: where that has changed, another run has been faster.
     pub stored: Option<Box<Outcome>>,
+    /// Whether it starts from nothing, a checkpoint notwithstanding.
+    pub fresh: bool,
 }
 
 /// What a run did.
@@ -43,6 +45,9 @@ pub struct Report {
     pub interrupted: bool,
 }
 
+/// An event with the key of its worker.
+type Keyed = (usize, Event);
+
 /// Runs tasks, `jobs` at a time.
 pub struct Pool<'a> {
     spawn: &'a Spawn,
@@ -52,7 +57,7 @@ pub struct Pool<'a> {
     // Workers that wait to time themselves, and the one that does.
     waiting: VecDeque<usize>,
     timing: Option<usize>,
-    events: (Sender<(usize, Event)>, Receiver<(usize, Event)>),
+    events: (Sender<Keyed>, Receiver<Keyed>),
     report: Report,
 }
 
@@ -114,15 +119,28 @@ impl<'a> Pool<'a> {
             self.display.ended(key);
             return Ok(());
         }
-        // The commit mark of an earlier try, which is being tried again.
-        match std::fs::remove_file(task.folder.status()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+        self.clear(task)?;
         write_atomically(&task.folder.cell(), &serde_json::to_vec_pretty(&task.planned.cell)?)?;
-        let child = Child::start(task.folder.clone(), &task.planned.plugin, self.spawn, lock, key, self.events.0.clone())?;
+        let child =
+            Child::start(task.folder.clone(), &task.planned.plugin, self.spawn, lock, key, self.events.0.clone())?;
         self.display.started(key, task.label);
         self.running.insert(key, child);
+        Ok(())
+    }
+
+    /// Removes what an earlier try left, the commit mark first; its checkpoint is where this one goes on.
+    fn clear(&self, task: &Task<'_>) -> Result<()> {
+        let folder = &task.folder;
+        let mut old = vec![folder.status(), folder.metrics(), folder.params(), folder.draws()];
+        if task.fresh {
+            old.extend([folder.checkpoint(), folder.log()]);
+        }
+        for path in old {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
         Ok(())
     }
 

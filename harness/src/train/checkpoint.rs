@@ -75,9 +75,8 @@ impl Checkpoint {
                 bail!("it belongs to cell {}", header.cell_id);
             }
             let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
-            let mut take = |name: &str| -> Result<Tensor> {
-                tensors.remove(name).with_context(|| format!("no tensor `{name}`"))
-            };
+            let mut take =
+                |name: &str| -> Result<Tensor> { tensors.remove(name).with_context(|| format!("no tensor `{name}`")) };
             let adam = Adam { first: take("adam.first")?, second: take("adam.second")?, updates: header.updates };
             let params = take("params")?;
             let trainer =

@@ -54,6 +54,8 @@ impl ParentLink {
                     Err(error) => log::warn!("unreadable message `{line}` from the parent: {error}"),
                 }
             }
+            // The parent is gone. The kernel tells a worker that has asked it to; this is for the moment before.
+            let _ = nix::sys::signal::killpg(nix::unistd::getpgrp(), nix::sys::signal::Signal::SIGKILL);
         });
         Ok(Self { out, stop, paused_ns, go, last_progress: None })
     }

@@ -123,11 +123,10 @@ impl<'a> Run<'a> {
         let objective = Objective::new(cell.train.objective, Rc::clone(&target), dtype);
         let evaluator = Evaluator::new(Rc::clone(&target), dtype, cell.seed, cell.eval.iw_samples);
         let id = cell.id();
-        let checkpoint =
-            Checkpoint::read(&folder.checkpoint(), &id, &cell.train, cell.seed).unwrap_or_else(|error| {
-                log::warn!("{error:#}");
-                None
-            });
+        let checkpoint = Checkpoint::read(&folder.checkpoint(), &id, &cell.train, cell.seed).unwrap_or_else(|error| {
+            log::warn!("{error:#}");
+            None
+        });
         let (trainer, record) = match checkpoint {
             Some(checkpoint) => {
                 log::info!("going on from step {}", checkpoint.trainer.step);
@@ -146,12 +145,16 @@ impl<'a> Run<'a> {
             let due = self.trainer.step.is_multiple_of(self.cell.eval.every) && !self.trainer.finished();
             if due && self.record.metrics.last().is_none_or(|row| row.step != self.trainer.step) {
                 let n = self.cell.eval.draws;
-                let evaluation =
-                    self.evaluator.evaluate(&self.flow, &self.trainer.params, n, Purpose::Evaluate, self.trainer.step)?;
+                let evaluation = self.evaluator.evaluate(
+                    &self.flow,
+                    &self.trainer.params,
+                    n,
+                    Purpose::Evaluate,
+                    self.trainer.step,
+                )?;
                 self.note(&evaluation, n);
             }
-            let progress =
-                Progress { step: self.trainer.step, steps: self.trainer.train.steps, elbo: self.last_elbo };
+            let progress = Progress { step: self.trainer.step, steps: self.trainer.train.steps, elbo: self.last_elbo };
             self.link.progress(&progress)?;
             if self.trainer.finished() {
                 return Ok(Trained::Finished);
