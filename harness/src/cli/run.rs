@@ -79,9 +79,11 @@ pub fn run(args: &RunArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
         write_atomically(&folder.sweep(), prepared.text.as_bytes())?;
     }
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        // The second one ends at once; workers go with their parent.
-        signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stop))?;
+    // A second Ctrl-C ends at once; workers go with their parent. Not so SIGTERM: `timeout` and batch systems send it to
+    // the process and to its group, and mean one.
+    let interrupt = signal_hook::consts::SIGINT;
+    signal_hook::flag::register_conditional_shutdown(interrupt, INTERRUPTED.into(), Arc::clone(&stop))?;
+    for signal in [interrupt, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     let (report, collected) = execute(args, &prepared, &folder, &spawn, stop).context(BrokeOff)?;
