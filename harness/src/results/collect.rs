@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
+use super::atomic::partial;
 use super::row::RowWriter;
 use super::{CellFolder, Folder, MetricRow, Outcome, Planned, Status};
 
@@ -26,9 +27,9 @@ pub fn collect(folder: &Folder) -> Result<Collected> {
 /// Rebuilds both files, a cell at a time. Cells of earlier plans stay in the folder and out of the files.
 pub fn collect_plan(folder: &Folder, plan: &Planned) -> Result<Collected> {
     let mut collected = Collected { counts: BTreeMap::new(), damaged: Vec::new() };
-    let mut runs = RowWriter::new(NamedTempFile::new_in(folder.root())?, plan)?;
+    let mut runs = RowWriter::new(partial(folder.root())?, plan)?;
     // The header comes even where there are no rows, and once.
-    let mut metrics = csv::WriterBuilder::new().has_headers(false).from_writer(NamedTempFile::new_in(folder.root())?);
+    let mut metrics = csv::WriterBuilder::new().has_headers(false).from_writer(partial(folder.root())?);
     metrics.write_record(["cell_id", "step", "wall_s", "target_evals", "metric", "value", "se", "n"])?;
     for planned in &plan.cells {
         let outcome = match stored(&folder.cell(&planned.id)) {
