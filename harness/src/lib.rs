@@ -3,6 +3,9 @@
 //! `sweep → prepare → schedule → worker (host, train, measure) → results`, one way. No flow is named here: plugins are
 //! found, loaded and called through the ABI of `flow-sdk`.
 
+/// This very program, even when its file was rebuilt or removed since it started: what worker processes run.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
 pub mod cell;
 pub mod host;
 pub mod measure;

@@ -101,7 +101,7 @@ fn inspect(path: PathBuf) -> Result<Found> {
 /// Loads the plugin in another process, since loading runs its code.
 fn describe_elsewhere(path: &Path) -> Result<Result<Descriptor, String>> {
     super::library::check_elf(path)?;
-    let mut child = Command::new("/proc/self/exe")
+    let mut child = Command::new(crate::THIS_PROGRAM)
         .args([OsString::from("describe-plugin"), path.into()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

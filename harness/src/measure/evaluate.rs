@@ -72,24 +72,16 @@ impl Evaluator {
         purpose: Purpose,
         step: u64,
     ) -> anyhow::Result<Evaluation> {
-        self.target.without_counting(|| self.measure(flow, params, n, purpose, step))
-    }
-
-    fn measure(
-        &self,
-        flow: &HostFlow,
-        params: &Tensor,
-        n: usize,
-        purpose: Purpose,
-        step: u64,
-    ) -> anyhow::Result<Evaluation> {
         let target = self.target.uncounted();
         let dim = target.dim();
         let seed = seed_for(self.seed, purpose, step);
-        let Weighted { x, log_w, density_errors } = self.draw(flow, params, seed, n)?;
+        let Weighted { x, log_w, density_errors } =
+            self.target.without_counting(|| self.draw(flow, params, seed, n))?;
         let exact = target.exact_draws().map(|exact| exact.draw(seed_for(seed, Purpose::Exact, step), n));
         let forward = match &exact {
-            Some(exact) if flow.has_density() => Some(self.weigh_exact(flow, params, seed, exact)?),
+            Some(exact) if flow.has_density() => {
+                Some(self.target.without_counting(|| self.weigh_exact(flow, params, seed, exact))?)
+            }
             _ => None,
         };
         let finite = x.iter().all(|value| value.is_finite());

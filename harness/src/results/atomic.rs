@@ -11,14 +11,19 @@ use tempfile::NamedTempFile;
 /// Writes a file by way of a temporary one in the same folder: written, flushed to disk, renamed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().context("a file has a folder")?;
-    let write = || -> Result<()> {
+    let write = || -> Result<NamedTempFile> {
         let mut file = partial(folder)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        Ok(file)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    persist(write().with_context(|| format!("cannot write {}", path.display()))?, path)
+}
+
+/// Flushes a temporary file to disk and gives it its name.
+pub fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
 }
 
 /// A temporary file that may be renamed to a result: readable by whom the umask allows, like any other file.

@@ -1,12 +1,10 @@
 //! runs.csv and metrics.csv, rebuilt from the cells: at any time, always the same for the same cells.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context, Result};
-use tempfile::NamedTempFile;
 
-use super::atomic::partial;
+use super::atomic::{partial, persist};
 use super::row::RowWriter;
 use super::{CellFolder, Folder, MetricRow, Outcome, Planned, Status};
 
@@ -51,12 +49,6 @@ pub fn collect_plan(folder: &Folder, plan: &Planned) -> Result<Collected> {
     persist(runs.into_inner()?, &folder.runs())?;
     persist(metrics.into_inner().map_err(|error| error.into_error())?, &folder.metrics())?;
     Ok(collected)
-}
-
-fn persist(file: NamedTempFile, path: &Path) -> Result<()> {
-    file.as_file().sync_all()?;
-    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }
 
 /// What a cell left behind: its outcome, once it has one, and its metrics, once the outcome is final.

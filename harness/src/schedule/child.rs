@@ -15,9 +15,6 @@ use nix::unistd::Pid;
 use crate::results::{CellFolder, Outcome, Status};
 use crate::worker::{STOPPED, ToParent, ToWorker};
 
-/// This very program, even when its file was rebuilt or removed since it started.
-const THIS_PROGRAM: &str = "/proc/self/exe";
-
 /// Limits of a cell.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -76,7 +73,7 @@ impl Child {
     ) -> Result<Self> {
         let log = File::options().create(true).append(true).open(folder.log())?;
         let threads = spawn.threads.to_string();
-        let mut process = Command::new(THIS_PROGRAM)
+        let mut process = Command::new(crate::THIS_PROGRAM)
             .arg0("harness")
             .arg("worker")
             .arg(folder.root())
