@@ -19,6 +19,24 @@ train: {steps: 20, batch: 8}
 eval: {every: 5, draws: 32, final_draws: 100, throughput: false}
 ";
 
+/// How much of a file is left.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    Half,
+    /// Every line but the last, its end included: what is left looks whole.
+    ButOneLine,
+}
+
+impl Kept {
+    fn of(self, text: &[u8]) -> u64 {
+        let length = match self {
+            Self::Half => text.len() / 2,
+            Self::ButOneLine => 1 + text[..text.len() - 1].iter().rposition(|&byte| byte == b'\n').unwrap(),
+        };
+        length as u64
+    }
+}
+
 /// Files by their path in a results folder.
 type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -31,11 +49,11 @@ static WHOLE: LazyLock<(Tree, Snapshot)> = LazyLock::new(|| {
 
 #[test]
 fn a_damaged_cell_is_named_and_run_again() {
-    for file in ["status.json", "metrics.csv"] {
+    for (file, kept) in [("status.json", Kept::Half), ("metrics.csv", Kept::Half), ("metrics.csv", Kept::ButOneLine)] {
         let (sandbox, results) = copy_of_whole();
         let [cut, other] = &results.cells()[..] else { panic!("two cells") };
-        let length = std::fs::metadata(results.cell(cut, file)).unwrap().len();
-        truncate(&results.cell(cut, file), length / 2);
+        let text = std::fs::read(results.cell(cut, file)).unwrap();
+        truncate(&results.cell(cut, file), kept.of(&text));
         let before = results.finished();
 
         let path = format!("results/damaged/cells/{cut}");
@@ -53,6 +71,27 @@ fn a_damaged_cell_is_named_and_run_again() {
         assert_eq!(results.finished()[other], before[other], "the other cell ran again");
         results.snapshot().assert_same(&WHOLE.1);
     }
+}
+
+/// Results that were written before rows were counted, and metrics that are gone.
+#[test]
+fn rows_are_compared_where_they_were_counted() {
+    let (sandbox, results) = copy_of_whole();
+    let cell = &results.cells()[0];
+    let status = std::fs::read_to_string(results.cell(cell, "status.json")).unwrap();
+    let mut old: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let counted = old.as_object_mut().unwrap().remove("metrics_rows").unwrap();
+    std::fs::write(results.cell(cell, "status.json"), old.to_string()).unwrap();
+    sandbox.harness("collect results/damaged").assert().success();
+    results.snapshot().assert_same(&WHOLE.1);
+    old["metrics_rows"] = (counted.as_u64().unwrap() + 1).into();
+    // A cell that failed may have no metrics, unless it says that it has.
+    old["status"] = "diverged".into();
+    std::fs::write(results.cell(cell, "status.json"), old.to_string()).unwrap();
+    let said = sandbox.harness("collect results/damaged").assert().code(64);
+    said.stderr(contains(format!("it has {counted} rows of {}", old["metrics_rows"])));
+    std::fs::remove_file(results.cell(cell, "metrics.csv")).unwrap();
+    sandbox.harness("collect results/damaged").assert().code(64).stderr(contains("metrics.csv"));
 }
 
 #[test]

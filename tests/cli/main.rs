@@ -1,9 +1,11 @@
 //! The harness end to end, through its binary: what a person sees, and what stays on disk.
 
+mod augmented;
 mod bad_input;
 mod damage;
 mod determinism;
 mod interrupt;
+mod recorded;
 mod resume;
 mod statuses;
 mod unloadable;

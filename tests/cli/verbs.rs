@@ -38,6 +38,29 @@ fn list_names_flows_and_targets() {
 }
 
 #[test]
+fn list_integrators_shows_the_table_of_schemes() {
+    let sandbox = Sandbox::new("");
+    let shown = sandbox.harness("list integrators").assert().success();
+    shown.stdout(contains("leapfrog").and(contains("Verlet 1967")).and(contains("planar").not()));
+    let rows = json(&sandbox, "list integrators --json");
+    let row = |name: &str| rows.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap();
+    let expected = [
+        ("order", "4"),
+        ("gradients_per_step", "3"),
+        ("stability_limit", "1.57340"),
+        ("limit_per_gradient", "0.524"),
+        ("symplectic", "yes"),
+        ("reversible", "yes"),
+        ("volume_preserving", "yes"),
+    ];
+    for (key, value) in expected {
+        assert_eq!(row("forest-ruth")[key], value, "{key}");
+    }
+    assert_eq!(row("explicit-euler")["stability_limit"], "unstable");
+    assert_eq!(row("implicit-midpoint")["gradients_per_step"], "");
+}
+
+#[test]
 fn describe_shows_parameters_with_defaults_and_what_is_known() {
     let sandbox = Sandbox::new("");
     let shown = sandbox.harness("describe planar").assert().success();

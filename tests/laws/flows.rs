@@ -1,15 +1,36 @@
-//! Laws that every invertible flow obeys, each one check over the table below.
+//! Laws that every flow obeys, each one check over the tables below; some are of bijections only.
 
 use flow_sdk::candle_core::{DType, Device, Tensor};
 use flow_sdk::kernels::philox::Stream;
 use flow_sdk::{Base, Density, Draws, Flow, Inverse, Layout, Params, Result, Setup, Target, log_det};
 use serde_json::{Value, json};
 
-/// Runs a law on every flow, with parameters that cover its options. A new flow is one line.
-macro_rules! every_flow {
+/// Runs a law on every flow that pushes a base through a bijection, with parameters that cover its options.
+///
+/// A new flow is one line here or in [`every_augmented`].
+macro_rules! every_bijection {
     ($law:ident) => {
         $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 5}), soft_uniform(3)]);
         $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 5}), soft_uniform(3)]);
+    };
+}
+
+/// Runs a law on every flow whose densities are estimates on an extended space.
+macro_rules! every_augmented {
+    ($law:ident) => {
+        $law::<hamiltonian::Hamiltonian>("hamiltonian", &hamiltonians());
+        $law::<hamiltonian_mistakes::HamiltonianMistakes>(
+            "hamiltonian-mistakes",
+            &[json!({"hidden": [4], "n_steps": 2}), json!({"hidden": [4], "n_steps": 1, "bounded_encoder": false})],
+        );
+    };
+}
+
+/// Runs a law on all flows.
+macro_rules! every_flow {
+    ($law:ident) => {
+        every_bijection!($law);
+        every_augmented!($law);
     };
 }
 
@@ -18,6 +39,31 @@ const DIMS: [usize; 3] = [1, 2, 5];
 
 fn soft_uniform(layers: usize) -> Value {
     json!({"layers": layers, "base": "soft-uniform", "base_width": 3.0, "base_softness": 6.0})
+}
+
+/// Small, so that differences in every parameter are quick; smaller still where a scheme iterates or carries a Jacobian.
+fn hamiltonians() -> Vec<Value> {
+    let small = json!({"hamiltonians": 2, "n_steps": 2, "hidden": [5, 4], "encoder_hidden": [4]});
+    let tiny = json!({"hamiltonians": 1, "n_steps": 2, "hidden": [3], "encoder_hidden": [3]});
+    let with = |base: &Value, changes: Value| {
+        let mut config = base.as_object().unwrap().clone();
+        config.extend(changes.as_object().unwrap().clone());
+        Value::Object(config)
+    };
+    vec![
+        with(&small, json!({"base": "soft-uniform", "base_width": 3.0, "base_softness": 6.0})),
+        with(
+            &small,
+            json!({
+                "shared": true, "learn_step_size": true, "activation": "tanh", "kinetic": "fixed",
+                "integrator": "symplectic-euler",
+            }),
+        ),
+        with(&small, json!({"momentum": "conditional", "importance_samples": 3, "activation": "silu"})),
+        with(&small, json!({"memory": "reversible"})),
+        with(&tiny, json!({"integrator": "implicit-midpoint"})),
+        with(&tiny, json!({"integrator": "rk4", "learn_step_size": true})),
+    ]
 }
 
 /// A flow for `dim`, with parameters well away from its start: every term of every formula matters.
@@ -74,9 +120,10 @@ fn inverse_undoes_forward<B: Inverse>(name: &str, configs: &[Value]) {
     }
 }
 
-/// The reverse pass is the derivative, parameter by parameter, of sampling and of density; it reaches every parameter.
+/// The reverse pass is the derivative, parameter by parameter, of sampling and of density.
 ///
-/// Central differences with h = 1e-5 in f64: truncation h²f‴/6 and cancellation ε|f|/h are both near 1e-10 for f = O(10).
+/// Central differences with h = 1e-5 in f64: truncation h²f‴/6 and cancellation ε|f|/h are both near 1e-10 for f = O(10);
+/// where log q is in the thousands, four roundings of it over h are allowed for.
 fn backward_is_the_derivative<F: Density>(name: &str, configs: &[Value]) {
     let n = 16;
     for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
@@ -92,14 +139,15 @@ fn backward_is_the_derivative<F: Density>(name: &str, configs: &[Value]) {
             dot(&x, &grad_x) + dot(&log_q, &grad_log_q)
         };
         let by_density = |flat: &Tensor| dot(&flow.density(&params(flat, flow.layout()), &x, 7).unwrap(), &grad_log_q);
-        let sample_tape = flow.sample_taped(&flat, 7, n).unwrap().1;
-        let density_tape = flow.density_taped(&flat, &x, 7).unwrap().1;
+        let (draws, sample_tape) = flow.sample_taped(&flat, 7, n).unwrap();
+        let (log_q, density_tape) = flow.density_taped(&flat, &x, 7).unwrap();
+        let size = |log_q: &Tensor| dot(&log_q.abs().unwrap(), &grad_log_q.abs().unwrap());
         type Scalar<'a> = &'a dyn Fn(&Tensor) -> f64;
-        let cases: [(&str, Tensor, Scalar<'_>); 2] = [
-            ("sample", sample_tape.backward(Some(&grad_x), &grad_log_q).unwrap(), &by_sample),
-            ("density", density_tape.backward(None, &grad_log_q).unwrap(), &by_density),
+        let cases: [(&str, Tensor, Scalar<'_>, f64); 2] = [
+            ("sample", sample_tape.backward(Some(&grad_x), &grad_log_q).unwrap(), &by_sample, size(&draws.log_q)),
+            ("density", density_tape.backward(None, &grad_log_q).unwrap(), &by_density, size(&log_q)),
         ];
-        for (what, grad, scalar) in cases {
+        for (what, grad, scalar, size) in cases {
             let (grad, start, h) = (values(&grad), values(&flat), 1e-5);
             for index in 0..start.len() {
                 let moved = |by: f64| {
@@ -110,9 +158,33 @@ fn backward_is_the_derivative<F: Density>(name: &str, configs: &[Value]) {
                 let difference = (moved(h) - moved(-h)) / (2.0 * h);
                 let gap = (grad[index] - difference).abs();
                 let place = format!("{name} {config} in {dim}-d, {what}, parameter {index}");
-                assert!(gap < 1e-6 * (1.0 + difference.abs()), "{place}: {} but differences {difference}", grad[index]);
-                assert!(grad[index] != 0.0, "{place}: the gradient does not reach it");
+                let tolerance = 1e-6 * (1.0 + difference.abs()) + 4.0 * f64::EPSILON * size / h;
+                assert!(gap < tolerance, "{place}: {} but differences {difference}", grad[index]);
             }
+        }
+    }
+}
+
+/// The reverse passes of sampling and of density reach every parameter: at one of five starts, since a ReLU unit that is
+/// off at all points of a batch rightly has no gradient there.
+fn backward_reaches_all<F: Density>(name: &str, configs: &[Value]) {
+    let n = 16;
+    for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
+        let mut reached = [Vec::new(), Vec::new()];
+        for seed in 20..25 {
+            let (flow, flat) = instance::<F>(config, dim, DType::F64, seed);
+            let ones = Tensor::ones(n, DType::F64, &Device::Cpu).unwrap();
+            let (draws, sample_tape) = flow.sample_taped(&flat, seed, n).unwrap();
+            let density_tape = flow.density_taped(&flat, &draws.x, seed).unwrap().1;
+            for (reached, tape) in reached.iter_mut().zip([sample_tape, density_tape]) {
+                let grad = values(&tape.backward(None, &ones).unwrap());
+                reached.resize(grad.len(), false);
+                reached.iter_mut().zip(grad).for_each(|(reached, grad)| *reached |= grad != 0.0);
+            }
+        }
+        for (what, reached) in ["sample", "density"].iter().zip(reached) {
+            let missed = reached.iter().position(|reached| !reached);
+            assert_eq!(missed, None, "{name} {config} in {dim}-d, {what}: no gradient reaches this parameter");
         }
     }
 }
@@ -151,8 +223,8 @@ fn sample_and_density_agree<F: Density>(name: &str, configs: &[Value]) {
     }
 }
 
-/// Same seed, same bits; another seed, other draws; a row does not depend on how many follow it, nor a density on the
-/// rows beside it (up to the order of a sum in a matrix product).
+/// Same seed, same bits; another seed, other draws; neither a draw nor a density depends on how many rows follow it (up
+/// to the order of a sum in a matrix product).
 fn draws_are_a_function_of_the_seed<F: Density>(name: &str, configs: &[Value]) {
     for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
         let (flow, flat) = instance::<F>(config, dim, DType::F64, 11);
@@ -166,21 +238,38 @@ fn draws_are_a_function_of_the_seed<F: Density>(name: &str, configs: &[Value]) {
         assert_eq!(first.log_q.dims(), [64], "{name}");
         let few = draw(12, 5);
         assert!(largest_gap(&few.x, &first.x.narrow(0, 0, 5).unwrap()) < 1e-12, "{name}: rows depend on the batch");
-        let all = flow.density(&params, &first.x, 0).unwrap();
-        let one = flow.density(&params, &first.x.narrow(0, 3, 1).unwrap(), 0).unwrap();
+        let all = flow.density(&params, &first.x, 14).unwrap();
+        assert_eq!(values(&all), values(&flow.density(&params, &first.x, 14).unwrap()), "{name}");
+        let few = flow.density(&params, &first.x.narrow(0, 0, 5).unwrap(), 14).unwrap();
+        assert!(largest_gap(&few, &all.narrow(0, 0, 5).unwrap()) < 1e-9, "{name}: densities depend on the batch");
+    }
+}
+
+/// A density is that of its own row, whatever stands beside it. (An estimate depends on the row's number, too.)
+fn densities_are_row_by_row<F: Density>(name: &str, configs: &[Value]) {
+    for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
+        let (flow, flat) = instance::<F>(config, dim, DType::F64, 11);
+        let params = params(&flat, flow.layout());
+        let x = flow.sample(&params, 12, 64).unwrap().x;
+        let all = flow.density(&params, &x, 0).unwrap();
+        let one = flow.density(&params, &x.narrow(0, 3, 1).unwrap(), 0).unwrap();
         assert!(largest_gap(&one, &all.narrow(0, 3, 1).unwrap()) < 1e-9, "{name}: densities depend on the batch");
     }
 }
 
-/// f32 computes what f64 does: draws to 1e-4 and log q to 1e-3, a thousand and ten thousand roundings of 6e-8.
+/// f32 computes what f64 does: draws to 1e-4, log q to 1e-4 of itself: a thousand roundings of 6e-8.
 fn single_precision_agrees_with_double<F: Density>(name: &str, configs: &[Value]) {
     for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
         let draws = [DType::F32, DType::F64].map(|dtype| {
             let (flow, flat) = instance::<F>(config, dim, dtype, 14);
             flow.sample(&params(&flat, flow.layout()), 15, 200).unwrap()
         });
-        let gaps = (largest_gap(&draws[0].x, &draws[1].x), largest_gap(&draws[0].log_q, &draws[1].log_q));
-        assert!(gaps.0 < 1e-4 && gaps.1 < 1e-3, "{name} {config} in {dim}-d: {gaps:?}");
+        let gap = largest_gap(&draws[0].x, &draws[1].x);
+        assert!(gap < 1e-4, "{name} {config} in {dim}-d: {gap:e}");
+        for (single, double) in values(&draws[0].log_q).iter().zip(values(&draws[1].log_q)) {
+            let gap = (single - double).abs() / (1.0 + double.abs());
+            assert!(gap < 1e-4, "{name} {config} in {dim}-d: log q {single} and {double}");
+        }
     }
 }
 
@@ -228,6 +317,11 @@ fn mean(log_w: Tensor) -> (f64, f64) {
     (mean, (variance / n).sqrt())
 }
 
+/// In place of a law that holds of bijections only; `hamiltonian.rs` has the extended ones.
+fn skipped<F: Density>(name: &str, _: &[Value]) {
+    println!("skipped: {name}: its densities are estimates on an extended space");
+}
+
 macro_rules! laws {
     ($($test:ident => $law:ident),* $(,)?) => {
         $(#[test]
@@ -237,15 +331,30 @@ macro_rules! laws {
     };
 }
 
+macro_rules! laws_of_bijections {
+    ($($test:ident => $law:ident),* $(,)?) => {
+        $(#[test]
+        fn $test() {
+            every_bijection!($law);
+            every_augmented!(skipped);
+        })*
+    };
+}
+
 laws! {
-    stated_log_det_is_that_of_the_jacobian => log_det_is_the_jacobians,
-    inverse_after_forward_is_the_identity => inverse_undoes_forward,
     reverse_pass_is_the_derivative => backward_is_the_derivative,
-    density_integrates_to_one => density_is_normalised,
-    sample_and_density_tell_the_same => sample_and_density_agree,
+    gradient_reaches_every_parameter => backward_reaches_all,
     same_seed_same_bits => draws_are_a_function_of_the_seed,
     f32_agrees_with_f64 => single_precision_agrees_with_double,
     elbo_and_eubo_bound_log_z => bounds_hold,
+}
+
+laws_of_bijections! {
+    stated_log_det_is_that_of_the_jacobian => log_det_is_the_jacobians,
+    inverse_after_forward_is_the_identity => inverse_undoes_forward,
+    density_integrates_to_one => density_is_normalised,
+    sample_and_density_tell_the_same => sample_and_density_agree,
+    densities_do_not_depend_on_other_rows => densities_are_row_by_row,
 }
 
 #[test]

@@ -8,7 +8,7 @@ use escargot::format::Message;
 /// Crates that the binary and its plugins come from.
 const PRODUCT: [&str; 3] = ["harness", "planar", "radial"];
 /// Crates of plugins that misbehave.
-const FIXTURES: [&str; 4] = ["misbehaving", "wrong-abi", "no-entry", "bad-describe"];
+const FIXTURES: [&str; 6] = ["misbehaving", "augmented", "two-faced", "wrong-abi", "no-entry", "bad-describe"];
 
 /// Where things are.
 #[derive(Debug)]

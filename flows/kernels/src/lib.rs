@@ -1,4 +1,9 @@
 //! Numeric kernels on slices: what flows, samplers and targets share below the tensor library.
 
+pub mod integrator;
+pub mod mlp;
 pub mod philox;
+mod product;
+pub mod real;
 pub mod root;
+pub mod trajectory;

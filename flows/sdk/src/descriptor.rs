@@ -19,7 +19,9 @@ pub struct Descriptor {
     pub devices: Vec<String>,
     /// Element types it computes in: `f32`, `f64`.
     pub dtypes: Vec<String>,
-    /// Optional abilities: `density`, `probe`.
+    /// Optional abilities: `density` and `probe`, each a function of the ABI, and the flag `augmented`: log q is known on an
+    /// extended space only, so `sample` and `density` each estimate it from one sample. Bounds hold, but the two need not
+    /// agree at a draw, and are not compared.
     pub capabilities: Vec<String>,
     /// Names of the figures that `probe` returns, in order.
     pub probes: Vec<String>,

@@ -7,7 +7,8 @@ use crate::{Descriptor, Flow};
 /// Exports a flow as the plugin of its crate: `export_flow!(Planar, density, probe);`
 ///
 /// After the type come its capabilities: `density` for types that implement [`Density`](crate::Density) (or
-/// [`Inverse`](crate::Inverse)), `probe` for [`Probe`](crate::Probe) (every [`Bijection`](crate::Bijection) does).
+/// [`Inverse`](crate::Inverse)), `probe` for [`Probe`](crate::Probe) (every [`Bijection`](crate::Bijection) does), and
+/// `augmented`, a plain flag, for flows whose log q is an estimate: `export_flow!(Hamiltonian, density, probe, augmented);`
 /// Name and version are those of the crate.
 #[macro_export]
 macro_rules! export_flow {

@@ -71,6 +71,10 @@ pub trait Flow: Sized + 'static {
 /// A flow that can tell the log-density of any point.
 pub trait Density: Flow {
     /// log q(x), x `[n, d]` → `[n]`, differentiable in `params`. `seed` is for flows that estimate it.
+    ///
+    /// An augmented flow on (x, p) with an encoder r draws p ~ r(p | x) and returns log q(x, p) − log r(p | x), of which the
+    /// mean is at most log q(x). At its own draw [`Flow::sample`] has another p and another estimate: such a flow is exported
+    /// with the flag `augmented`, or the harness refuses it as one that contradicts itself.
     fn density(&self, params: &Params<'_>, x: &Tensor, seed: u64) -> Result<Tensor>;
 
     /// [`Density::density`] with what its derivative needs.

@@ -109,6 +109,16 @@ impl<'a> Params<'a> {
         Self { flat, layout }
     }
 
+    /// The flat vector `[P]` itself.
+    pub fn flat(&self) -> &'a Tensor {
+        self.flat
+    }
+
+    /// The layout that it is read by.
+    pub fn layout(&self) -> &'a Layout {
+        self.layout
+    }
+
     /// The named parameter in its shape, differentiable back to the flat vector.
     pub fn get(&self, name: &str) -> Result<Tensor> {
         let slice = self

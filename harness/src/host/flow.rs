@@ -94,6 +94,11 @@ impl HostFlow {
         self.table.density.is_some()
     }
 
+    /// Whether log q is a one-sample estimate, which [`HostFlow::sample`] and [`HostFlow::density`] make apart.
+    pub fn is_augmented(&self) -> bool {
+        self.descriptor.can("augmented")
+    }
+
     /// Initial parameters `[P]`.
     pub fn init(&self, seed: u64) -> Result<Tensor, PluginError> {
         let (result, params) = View::write(&[self.n_params()], self.dtype, |params| {

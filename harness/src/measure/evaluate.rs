@@ -35,7 +35,7 @@ pub struct Evaluation {
     pub mode_coverage: Option<f64>,
     /// Sliced Wasserstein-2 distance from exact draws.
     pub w2: Option<f64>,
-    /// Median of |log q by sample − log q by density|, in nats.
+    /// Median of |log q by sample − log q by density|, in nats; where both are exact.
     pub density_error_p50: Option<f64>,
     /// Draws with a log weight that is not finite.
     pub nonfinite_draws: usize,
@@ -77,10 +77,14 @@ impl Evaluator {
         let seed = seed_for(self.seed, purpose, step);
         let Weighted { x, log_w, density_errors } =
             self.target.without_counting(|| self.draw(flow, params, seed, n))?;
-        let exact = target.exact_draws().map(|exact| exact.draw(seed_for(seed, Purpose::Exact, step), n));
+        let exact_seed = seed_for(seed, Purpose::Exact, step);
+        let exact = target.exact_draws().map(|exact| exact.draw(exact_seed, n));
+        // Augmented flows weigh an exact draw x with momenta p ~ r(p | x): (x, p) is an exact draw from the extended target
+        // γ(x) r(p | x), which has the same Z, and log q̂ = log q(x, p) − log r(p | x) makes log γ(x) − log q̂ its log weight.
+        // So forward log Z and ESS hold for it, and so does the EUBO: E log q̂ ≤ log q(x) by Jensen's inequality.
         let forward = match &exact {
             Some(exact) if flow.has_density() => {
-                Some(self.target.without_counting(|| self.weigh_exact(flow, params, seed, exact))?)
+                Some(self.target.without_counting(|| self.weigh_exact(flow, params, exact_seed, exact))?)
             }
             _ => None,
         };
@@ -115,7 +119,7 @@ impl Evaluator {
             let log_q = to_f64(&draws.log_q)?;
             all.log_w.extend(log_gamma.iter().zip(&log_q).map(|(gamma, q)| gamma - q));
             all.x.extend(to_f64(&draws.x)?);
-            if index == 0 && flow.has_density() {
+            if index == 0 && flow.has_density() && !flow.is_augmented() {
                 let again = to_f64(&flow.density(params, &draws.x, seed)?)?;
                 all.density_errors = log_q.iter().zip(&again).map(|(a, b)| (a - b).abs()).collect();
             }
@@ -128,11 +132,13 @@ impl Evaluator {
         let target = self.target.uncounted();
         let dim = target.dim();
         let mut log_w = Vec::with_capacity(exact.len() / dim);
-        for (_, rows) in chunks(exact.len() / dim) {
+        for (index, rows) in chunks(exact.len() / dim) {
             let n = rows.len();
             let values = &exact[rows.start * dim..rows.end * dim];
             let x = Tensor::from_slice(values, (n, dim), &Device::Cpu)?.to_dtype(self.dtype)?;
             let log_gamma = to_f64(&target.log_density(&x)?)?;
+            // What an estimate draws is independent of x, and of other chunks.
+            let seed = seed_for(seed, Purpose::Evaluate, index);
             let log_q = to_f64(&flow.density(params, &x, seed)?)?;
             log_w.extend(log_gamma.iter().zip(&log_q).map(|(gamma, q)| gamma - q));
         }

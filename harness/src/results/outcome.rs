@@ -1,5 +1,6 @@
 //! The outcome of a cell, as status.json holds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -71,6 +72,9 @@ pub struct Outcome {
     pub concurrent_jobs: Option<usize>,
     /// Key into env.json.
     pub environment: Option<String>,
+    /// Rows of the cell's metrics.csv, by which a file that was cut at a line's end is known.
+    #[serde(default)]
+    pub metrics_rows: Option<u64>,
     /// What the worker measured.
     pub figures: Figures,
 }
@@ -95,9 +99,6 @@ pub struct Figures {
     pub skipped_steps: Option<u64>,
     pub grad_norm_p50: Option<f64>,
     pub grad_norm_max: Option<f64>,
-    pub energy_error: Option<f64>,
-    pub reversibility_error: Option<f64>,
-    pub log_det_error: Option<f64>,
     pub train_samples_per_s: Option<f64>,
     pub draws_per_s: Option<f64>,
     pub target_evals: Option<u64>,
@@ -105,6 +106,8 @@ pub struct Figures {
     pub train_s: Option<f64>,
     pub n_params: Option<u64>,
     pub plugin_version: Option<String>,
+    /// The plugin's own figures at the end, those that are finite.
+    pub probes: BTreeMap<String, f64>,
 }
 
 impl Outcome {
@@ -119,6 +122,7 @@ impl Outcome {
             threads: None,
             concurrent_jobs: None,
             environment: None,
+            metrics_rows: None,
             figures: Figures::default(),
         }
     }

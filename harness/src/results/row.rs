@@ -95,9 +95,9 @@ impl Row {
             skipped_steps: figures.skipped_steps,
             grad_norm_p50: figures.grad_norm_p50,
             grad_norm_max: figures.grad_norm_max,
-            energy_error: figures.energy_error,
-            reversibility_error: figures.reversibility_error,
-            log_det_error: figures.log_det_error,
+            energy_error: figures.probes.get("energy_error").copied(),
+            reversibility_error: figures.probes.get("reversibility_error").copied(),
+            log_det_error: figures.probes.get("log_det_error").copied(),
             // Columns of samplers: empty for flows.
             acceptance: None,
             ess_min: None,
@@ -130,30 +130,36 @@ impl Row {
 }
 
 /// Writes runs.csv a row at a time: the fixed columns, then one for every setting that some cell of the plan has:
-/// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest.
+/// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest; then `probe.`, the plugins' own figures.
 pub struct RowWriter<W: Write> {
     writer: csv::Writer<W>,
     name: String,
     settings: Vec<String>,
+    probes: Vec<String>,
 }
 
 impl<W: Write> RowWriter<W> {
-    /// Writes the header for the cells of a plan.
-    pub fn new(out: W, plan: &Planned) -> Result<Self> {
+    /// Writes the header for the cells of a plan, of which some have these probes.
+    pub fn new(out: W, plan: &Planned, probes: BTreeSet<String>) -> Result<Self> {
         let names: BTreeSet<String> = plan.cells.iter().flat_map(|planned| settings(planned).into_keys()).collect();
         // `p.` first: the columns that a reader looks for.
         let (mut all, rest): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name.starts_with("p."));
         all.extend(rest);
         let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
-        writer.write_record(Row::header()?.iter().chain(all.iter().map(String::as_str)))?;
-        Ok(Self { writer, name: plan.name.clone(), settings: all })
+        let fixed = Row::header()?;
+        let probes: Vec<String> =
+            probes.into_iter().filter(|probe| !fixed.iter().any(|column| column == probe)).collect();
+        let named: Vec<String> = probes.iter().map(|probe| format!("probe.{probe}")).collect();
+        writer.write_record(fixed.iter().chain(all.iter().chain(&named).map(String::as_str)))?;
+        Ok(Self { writer, name: plan.name.clone(), settings: all, probes })
     }
 
     /// Writes the row of a cell.
     pub fn write(&mut self, planned: &PlannedCell, outcome: &Outcome) -> Result<()> {
         let own = settings(planned);
         let values: Vec<Option<&String>> = self.settings.iter().map(|name| own.get(name)).collect();
-        Ok(self.writer.serialize((Row::new(&self.name, planned, outcome), values))?)
+        let probes: Vec<Option<&f64>> = self.probes.iter().map(|probe| outcome.figures.probes.get(probe)).collect();
+        Ok(self.writer.serialize((Row::new(&self.name, planned, outcome), values, probes))?)
     }
 
     /// Ends the file.

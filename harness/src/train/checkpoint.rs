@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::{Counts, Trainer};
+use super::{Counts, Trainer, Window};
 use crate::cell::Train;
 use crate::results::{MetricRow, write_atomically};
 
@@ -27,6 +27,8 @@ pub struct Record {
     pub metrics: Vec<MetricRow>,
     /// Norm of every finite gradient, in order.
     pub grad_norms: Vec<f64>,
+    /// Norms by group since the last evaluation.
+    pub window: Window,
     /// Target evaluations counted.
     pub target_evals: u64,
     /// Seconds of training and evaluation.

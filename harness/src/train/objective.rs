@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::cell;
 use crate::host::{CountedTarget, HostFlow, PluginError};
+use crate::streams::{Purpose, seed_for};
 
 /// The objective of a cell, ready to be differentiated.
 pub struct Objective {
@@ -42,7 +43,8 @@ impl Objective {
             }
             cell::Objective::Data => {
                 let x = self.exact_draws(seed, batch)?;
-                let (_, tape) = flow.density_taped(params, &x, seed)?;
+                // What an estimate of log q draws is independent of x.
+                let (_, tape) = flow.density_taped(params, &x, seed_for(seed, Purpose::Train, 0))?;
                 flow.backward(tape, None, &uniform(-each)?)?
             }
         };

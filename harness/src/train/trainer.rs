@@ -3,10 +3,10 @@
 //! A step whose gradient is not finite changes nothing: it is skipped and counted. `give_up_after` of them in a row end
 //! the training as diverged.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::adam::Adam;
-use super::{Objective, inverse_temperature, rate_factor};
+use super::{Groups, Norms, Objective, inverse_temperature, rate_factor};
 use crate::cell::Train;
 use crate::host::HostFlow;
 use crate::streams::{Purpose, seed_for};
@@ -40,13 +40,10 @@ pub struct Counts {
 }
 
 /// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum StepOutcome {
-    /// Updated; the gradient's norm before clipping.
-    Updated {
-        /// Euclidean norm.
-        grad_norm: f64,
-    },
+    /// Updated; the gradient's norms before clipping.
+    Updated(Norms),
     /// The gradient was not finite.
     Skipped,
     /// As often in a row as the policy allows.
@@ -66,15 +63,15 @@ impl Trainer {
         self.step >= self.train.steps
     }
 
-    /// Takes one step.
-    pub fn step(&mut self, flow: &HostFlow, objective: &Objective) -> anyhow::Result<StepOutcome> {
+    /// Takes one step; `groups` are those of the flow's layout.
+    pub fn step(&mut self, flow: &HostFlow, objective: &Objective, groups: &Groups) -> anyhow::Result<StepOutcome> {
         let seed = seed_for(self.seed, Purpose::Train, self.step);
         let beta = inverse_temperature(self.train.anneal.as_ref(), self.step);
         let grad = objective.gradient(flow, &self.params, seed, self.train.batch, beta)?;
-        let grad_norm = grad.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
+        let norms = groups.norms(&grad)?;
         let factor = rate_factor(&self.train.schedule, self.step, self.train.steps);
         self.step += 1;
-        if !grad_norm.is_finite() {
+        if !norms.total.is_finite() {
             self.counts.nonfinite += 1;
             self.counts.skipped += 1;
             self.counts.in_a_row += 1;
@@ -83,10 +80,10 @@ impl Trainer {
         }
         self.counts.in_a_row = 0;
         let grad = match self.train.clip_norm {
-            Some(limit) if grad_norm > limit => (grad * (limit / grad_norm))?,
+            Some(limit) if norms.total > limit => (grad * (limit / norms.total))?,
             _ => grad,
         };
         self.params = self.adam.update(&self.params, &grad, &self.train.optimizer, factor)?;
-        Ok(StepOutcome::Updated { grad_norm })
+        Ok(StepOutcome::Updated(norms))
     }
 }

@@ -1,9 +1,16 @@
 //! A worker process: one cell, from its parameters to its outcome.
 
+mod conclude;
+mod examine;
+mod keep;
 mod link;
 mod message;
 mod process;
+mod recording;
 mod run;
+mod setup;
+mod timing;
+mod training;
 
 pub use link::{Console, Link, ParentLink};
 pub use message::{Progress, ToParent, ToWorker};

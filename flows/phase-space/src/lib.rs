@@ -1,0 +1,18 @@
+//! Learnt Hamiltonian dynamics on phase space (q, p), for flows that are built on it.
+//!
+//! Everything is defined in candle's tensor operations ([`Energy`], [`Dynamics`]); splitting schemes on the processor run
+//! through the kernel of `flow-kernels` instead, which the laws hold equal to the definition.
+
+mod dynamics;
+mod encoder;
+mod energy;
+mod fused;
+mod layer;
+mod names;
+mod stability;
+
+pub use dynamics::{Dynamics, Memory, Settings};
+pub use encoder::{Encoder, Moments};
+pub use energy::Energy;
+pub use names::{ActivationName, IntegratorName, KineticName};
+pub use stability::{FIGURES, figures};
