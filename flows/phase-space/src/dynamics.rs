@@ -69,6 +69,8 @@ pub struct Dynamics {
 enum Way {
     Forward,
     Back,
+    /// From the last Hamiltonian to the first, each forward with −h.
+    Negated,
 }
 
 impl Dynamics {
@@ -139,6 +141,9 @@ impl Dynamics {
     /// The chain from its last Hamiltonian to its first with −h in place of h. For a scheme that is not reversible this is
     /// *not* the inverse: published code takes it for one, and what comes of that can be studied here.
     pub fn forward_with_negated_step(&self, params: &Params<'_>, state: &Tensor) -> Result<Tensor> {
+        if let Some(trajectory) = self.fused(params, Way::Negated) {
+            return Ok(self.run_fused(trajectory, params, state)?.0);
+        }
         let mut phase = Phase::split(state)?;
         for i in (0..self.settings.hamiltonians).rev() {
             let layer = self.layer(params, i)?;
@@ -208,7 +213,7 @@ impl Dynamics {
     fn fused(&self, params: &Params<'_>, way: Way) -> Option<Trajectory> {
         let n_steps = self.settings.n_steps;
         let stages = match way {
-            Way::Forward => self.settings.scheme.stages(n_steps)?,
+            Way::Forward | Way::Negated => self.settings.scheme.stages(n_steps)?,
             Way::Back => self.settings.scheme.inverse_stages(n_steps)?,
         };
         if !matches!(params.flat().device(), Device::Cpu) {
@@ -217,16 +222,17 @@ impl Dynamics {
         let pairs = self.potentials.iter().zip(&self.kinetics);
         let energies: Option<Vec<_>> =
             pairs.flat_map(|(u, k)| [u.kernel(params.layout()), k.kernel(params.layout())]).collect();
+        let sign = if way == Way::Negated { -1.0 } else { 1.0 };
         let moves_of = |i: usize| {
             let at = self.index(i);
             stages.iter().map(move |stage| match *stage {
-                Stage::Kick(coefficient) => Move { energy: 2 * at, kick: true, step: at, coefficient },
-                Stage::Drift(coefficient) => Move { energy: 2 * at + 1, kick: false, step: at, coefficient },
+                Stage::Kick(c) => Move { energy: 2 * at, kick: true, step: at, coefficient: sign * c },
+                Stage::Drift(c) => Move { energy: 2 * at + 1, kick: false, step: at, coefficient: sign * c },
             })
         };
         let moves = match way {
             Way::Forward => (0..self.settings.hamiltonians).flat_map(moves_of).collect(),
-            Way::Back => (0..self.settings.hamiltonians).rev().flat_map(moves_of).collect(),
+            Way::Back | Way::Negated => (0..self.settings.hamiltonians).rev().flat_map(moves_of).collect(),
         };
         Some(Trajectory { dim: self.dim, energies: energies?, moves })
     }
