@@ -36,7 +36,10 @@ pub trait Real:
     /// The value in double precision.
     fn wide(self) -> f64;
 
-    /// eˣ for x ≤ 0; results below the smallest normal number are rounded up to it, NaN stays.
+    /// eˣ for x ≤ 0; below e⁻⁶⁰ (f32), e⁻³⁰⁰ (f64) it is 0, NaN stays.
+    ///
+    /// Products of smaller numbers are denormal, which processors multiply a hundred times as slowly; a saturated network
+    /// is full of them.
     fn exp_neg(self) -> Self;
 
     /// log(1 + y) for y in [0, 1]; NaN stays.
@@ -78,7 +81,8 @@ macro_rules! real {
                     sum = 1.0 + sum * r * (1.0 / k as $float);
                     k -= 1;
                 }
-                sum * $float::from_bits((shifted.to_bits() << $mantissa).wrapping_add($bias << $mantissa))
+                let power = sum * $float::from_bits((shifted.to_bits() << $mantissa).wrapping_add($bias << $mantissa));
+                if self < $lowest { 0.0 } else { power }
             }
 
             #[inline(always)]
@@ -103,8 +107,8 @@ macro_rules! real {
 }
 
 // ln 2 in two parts, the first with enough trailing zeros that n·high is exact (as in fdlibm's e_expf.c, e_exp.c).
-real!(f32, u32, 23, 127, -87.0, 6.9314575195e-1, 1.4286067653e-6, 8, 8);
-real!(f64, u64, 52, 1023, -708.0, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 14, 17);
+real!(f32, u32, 23, 127, -60.0, 6.9314575195e-1, 1.4286067653e-6, 8, 8);
+real!(f64, u64, 52, 1023, -300.0, 6.93147180369123816490e-01, 1.90821492927058770002e-10, 14, 17);
 
 #[cfg(test)]
 mod tests {
@@ -114,11 +118,11 @@ mod tests {
     proptest! {
         /// Against the standard library, which rounds nearly correctly; 8 units in the last place for some ten operations.
         #[test]
-        fn exp_and_log_agree_with_the_standard_library(x in -700.0f64..=0.0, y in 0.0f64..=1.0) {
+        fn exp_and_log_agree_with_the_standard_library(x in -300.0f64..=0.0, y in 0.0f64..=1.0) {
             let close = |got: f64, exact: f64, epsilon: f64| (got - exact).abs() <= 8.0 * epsilon * exact.abs();
             prop_assert!(close(x.exp_neg(), x.exp(), f64::EPSILON), "{} {}", x.exp_neg(), x.exp());
             prop_assert!(close(y.ln_1p_unit(), y.ln_1p(), f64::EPSILON), "{} {}", y.ln_1p_unit(), y.ln_1p());
-            let (x, y) = ((x / 8.1) as f32, y as f32);
+            let (x, y) = ((x / 5.1) as f32, y as f32);
             prop_assert!(close(x.exp_neg().wide(), x.wide().exp(), f32::EPSILON.wide()), "{} {}", x.exp_neg(), x.exp());
             prop_assert!(close(y.ln_1p_unit().wide(), y.wide().ln_1p(), f32::EPSILON.wide()));
         }
@@ -128,7 +132,8 @@ mod tests {
     fn the_ends_of_the_range() {
         assert_eq!(0.0f32.exp_neg(), 1.0);
         assert_eq!(0.0f64.exp_neg(), 1.0);
-        assert!((-1e30f32).exp_neg() < 1e-37 && (-1e300f64).exp_neg() < 1e-300);
+        assert_eq!((-1e30f32).exp_neg(), 0.0);
+        assert_eq!((-1e300f64).exp_neg(), 0.0);
         assert!(f32::NAN.exp_neg().is_nan() && f64::NAN.ln_1p_unit().is_nan());
     }
 }
