@@ -86,11 +86,11 @@ fn schema_is_a_json_schema_that_the_example_satisfies() {
 #[test]
 fn plan_shows_every_cell_and_every_exclusion_and_runs_nothing() {
     let sandbox = Sandbox::new(EXAMPLE);
-    sandbox.harness("plan sweep.yaml").assert().success().stdout(contains("33 cells, 3 excluded"));
+    sandbox.harness("plan sweep.yaml").assert().success().stdout(contains("141 cells, 3 excluded"));
     let rows = json(&sandbox, "plan sweep.yaml --json");
     let states: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
-    assert_eq!(states.iter().filter(|state| **state == "pending").count(), 33);
-    let excluded = "excluded by line 8: {flow: radial, target: funnel}";
+    assert_eq!(states.iter().filter(|state| **state == "pending").count(), 141);
+    let excluded = "excluded by line 12: {flow: radial, target: funnel}";
     assert_eq!(states.iter().filter(|state| **state == excluded).count(), 3);
     assert!(!sandbox.path("results").exists());
 }

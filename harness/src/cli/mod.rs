@@ -46,7 +46,7 @@ enum Verb {
     Plan(plan::PlanArgs),
     /// Rebuild runs.csv and metrics.csv from the cells of a results folder.
     Collect(collect::CollectArgs),
-    /// List flows and targets.
+    /// List flows, targets, integrators.
     List(list::ListArgs),
     /// Show a flow's or target's parameters, reference and known values.
     Describe(describe::DescribeArgs),
