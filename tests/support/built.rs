@@ -25,9 +25,11 @@ pub fn built() -> &'static Built {
 
 fn build() -> Built {
     // Every flow that there is, whatever its name; not this package, whose tests wait for it.
-    let cargo = escargot::CargoBuild::new()
-        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
-        .args(["--workspace", "--exclude", env!("CARGO_PKG_NAME")]);
+    let cargo = escargot::CargoBuild::new().manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).args([
+        "--workspace",
+        "--exclude",
+        env!("CARGO_PKG_NAME"),
+    ]);
     let cargo = if cfg!(debug_assertions) { cargo } else { cargo.release() };
     let (mut harness, mut libraries, mut said) = (None, Vec::new(), String::new());
     for message in cargo.exec().expect("cargo can be started") {

@@ -3,7 +3,7 @@
 //! A splitting runs its stages; its inverse is those stages in reversed order with −h. The implicit midpoint method
 //! (Hairer, Lubich & Wanner 2006, section I.1.2) iterates m ← s + h/2·X(m), then takes s' = m + h/2·X(m): the step
 //! with −h finds the same m from the other side, so it is the inverse. Explicit Euler and RK4 have no inverse in
-//! closed form: s ← s' − (Φ(s) − s) is iterated.
+//! closed form: the step Ψ with −h is nearly one, so s ← s + Ψ(s') − Ψ(Φ(s)) is iterated from Ψ(s').
 //! Deviation: the midpoint iteration contracts for h·ω < 2 only, although the method is stable for every step.
 
 use super::{Method, Scheme, Stage};
@@ -64,7 +64,8 @@ pub fn integrate<S: System>(
 /// Takes `state` back: the inverse of [`integrate`] with the same arguments.
 ///
 /// Exact up to rounding for a splitting, and for the implicit midpoint method where its iteration settles. For the two
-/// explicit methods the iteration contracts while Φ(s) − s has a Lipschitz constant, about h·ω, below one.
+/// explicit methods of order p the iteration contracts by the defect of Ψ∘Φ from the identity, about (h·ω)^(p+1). A step
+/// of explicit Euler so large that it folds phase space has no inverse.
 pub fn integrate_back<S: System>(
     scheme: &Scheme,
     system: &S,
@@ -79,9 +80,14 @@ pub fn integrate_back<S: System>(
         match scheme.method {
             Method::ImplicitMidpoint => midpoint_step(system, state, -h)?,
             explicit => {
-                let end = state.clone();
-                *state = fixed_point(system, end.clone(), |start| {
-                    moved(&end, system, -1.0, &slopes(explicit, system, start, h)?)
+                // s ← s + Ψ(s') − Ψ(Φ(s)), written in increments from s', since states can only be moved along fields.
+                let back = slopes(explicit, system, state, -h)?;
+                let guess = moved(state, system, 1.0, &back)?;
+                *state = fixed_point(system, guess, |start| {
+                    let there = slopes(explicit, system, start, h)?;
+                    let reached = moved(start, system, 1.0, &there)?;
+                    let next = moved(&moved(state, system, -1.0, &there)?, system, 1.0, &back)?;
+                    moved(&next, system, -1.0, &slopes(explicit, system, &reached, -h)?)
                 })?;
             }
         }
