@@ -90,7 +90,7 @@ fn plan_shows_every_cell_and_every_exclusion_and_runs_nothing() {
     let rows = json(&sandbox, "plan sweep.yaml --json");
     let states: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states.iter().filter(|state| **state == "pending").count(), 141);
-    let excluded = "excluded by line 12: {flow: radial, target: funnel}";
+    let excluded = "excluded by line 13: {flow: radial, target: funnel}";
     assert_eq!(states.iter().filter(|state| **state == excluded).count(), 3);
     assert!(!sandbox.path("results").exists());
 }
