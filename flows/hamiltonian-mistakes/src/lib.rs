@@ -14,7 +14,7 @@ use flow_sdk::kernels::mlp::Activation;
 use flow_sdk::{
     About, AutogradTape, Base, Density, Draws, Flow, Layout, Params, Probe, Result, Setup, Tape, export_flow,
 };
-use phase_space::{Dynamics, Encoder, KineticName, Memory, Settings};
+use phase_space::{Dynamics, Encoder, KineticName, Memory, Settings, halves};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -163,8 +163,7 @@ impl HamiltonianMistakes {
     fn draw(&self, params: &Params<'_>, seed: u64, n: usize, mistakes: &[Mistake]) -> Result<Draws> {
         let start = self.start(seed, n)?;
         let (end, _) = self.dynamics.forward(params, &start)?;
-        let d = self.setup.dim;
-        let (x, p) = (end.narrow(1, 0, d)?.contiguous()?, end.narrow(1, d, d)?.contiguous()?);
+        let (x, p) = halves(&end)?;
         let moments = self.encoder.moments(params, &x)?;
         let noise = ((&p - &moments.mean)? * moments.log_sd.neg()?.exp()?)?;
         let log_q = (wrong::log_prior(&start, mistakes)? - wrong::log_encoder(&noise, &moments, mistakes)?)?;

@@ -2,14 +2,14 @@
 
 use flow_sdk::candle_core::Tensor;
 use flow_sdk::{Base, Result, Tape};
-use phase_space::Moments;
+use phase_space::{Moments, halves};
 
 use crate::Mistake;
 
 /// log π of states `[n, 2d]`; mistaken, of their first half.
 pub fn log_prior(state: &Tensor, mistakes: &[Mistake]) -> Result<Tensor> {
     match mistakes.contains(&Mistake::PriorOnPositionOnly) {
-        true => Base::Gaussian.log_density(&state.narrow(1, 0, state.dim(1)? / 2)?),
+        true => Base::Gaussian.log_density(&halves(state)?.0),
         false => Base::Gaussian.log_density(state),
     }
 }

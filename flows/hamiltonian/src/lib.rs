@@ -24,7 +24,7 @@ pub use config::{Config, Momentum};
 use flow_sdk::candle_core::{D, Tensor};
 use flow_sdk::kernels::philox::derive_seed;
 use flow_sdk::{About, Base, Density, Draws, Flow, Layout, Params, Probe, Result, Setup, export_flow};
-use phase_space::{Dynamics, Encoder};
+use phase_space::{Dynamics, Encoder, halves};
 
 /// A Hamiltonian flow for one dimension.
 #[derive(Debug)]
@@ -122,12 +122,6 @@ impl Hamiltonian {
         let (q, p) = halves(start)?;
         Ok((self.base.log_density(&q)? + momentum.log_density(params, &q, &p)?)?)
     }
-}
-
-/// q and p of states `[n, 2d]`.
-fn halves(state: &Tensor) -> Result<(Tensor, Tensor)> {
-    let d = state.dim(1)? / 2;
-    Ok((state.narrow(1, 0, d)?.contiguous()?, state.narrow(1, d, d)?.contiguous()?))
 }
 
 export_flow!(Hamiltonian, density, probe, augmented);

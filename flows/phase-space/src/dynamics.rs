@@ -146,8 +146,7 @@ impl Dynamics {
         }
         let mut phase = Phase::split(state)?;
         for i in (0..self.settings.hamiltonians).rev() {
-            let layer = self.layer(params, i)?;
-            integrate(self.settings.scheme, &layer, &mut phase, -1.0, self.settings.n_steps)?;
+            self.advance(params, i, &mut phase, -1.0)?;
         }
         phase.join()
     }
@@ -159,8 +158,7 @@ impl Dynamics {
             phase = phase.with_tangents()?;
         }
         for i in 0..self.settings.hamiltonians {
-            let layer = self.layer(params, i)?;
-            integrate(self.settings.scheme, &layer, &mut phase, 1.0, self.settings.n_steps)?;
+            self.advance(params, i, &mut phase, 1.0)?;
         }
         let log_det = match phase.tangents {
             Some(_) => log_det::of(&phase.jacobian()?)?,
@@ -187,8 +185,7 @@ impl Dynamics {
     /// One Hamiltonian alone, forward, in tensor operations.
     pub fn advance_one(&self, params: &Params<'_>, i: usize, state: &Tensor) -> Result<Tensor> {
         let mut phase = Phase::split(state)?;
-        let layer = self.layer(params, i)?;
-        integrate(self.settings.scheme, &layer, &mut phase, 1.0, self.settings.n_steps)?;
+        self.advance(params, i, &mut phase, 1.0)?;
         phase.join()
     }
 
@@ -197,6 +194,11 @@ impl Dynamics {
         let (potential, kinetic) = self.hamiltonian(i);
         let Phase { q, p, .. } = Phase::split(state)?;
         Ok((potential.value(params, &q)? + kinetic.value(params, &p)?)?)
+    }
+
+    /// Takes a point through Hamiltonian i, with `sign` times its step size.
+    fn advance(&self, params: &Params<'_>, i: usize, phase: &mut Phase, sign: f64) -> Result<()> {
+        integrate(self.settings.scheme, &self.layer(params, i)?, phase, sign, self.settings.n_steps)
     }
 
     fn index(&self, i: usize) -> usize {

@@ -1,7 +1,8 @@
 //! One Hamiltonian as a system that the stepper moves: the definition, in tensor operations.
 //!
-//! The state may carry tangents, the columns of the Jacobian so far; every move then moves them by its own derivative.
-//! Schemes that do not preserve volume take their log-determinant from these. Shapes: q, p `[n, d]`; tangents
+//! The state may carry tangents, the columns of the Jacobian so far, which move along fields by the fields' own derivatives:
+//! schemes that do not preserve volume take their log-determinant from these. Kicks and drifts preserve it, and leave
+//! tangents alone. Shapes: q, p `[n, d]`; tangents
 //! `[k·n, d]` each, k = 2d, tangent-major.
 
 use flow_sdk::candle_core::{DType, Tensor};
@@ -9,6 +10,12 @@ use flow_sdk::kernels::integrator::System;
 use flow_sdk::{Error, Params, Result};
 
 use crate::Energy;
+
+/// q and p, `[n, d]` each, of states `[n, 2d]`.
+pub fn halves(state: &Tensor) -> Result<(Tensor, Tensor)> {
+    let d = state.dim(1)? / 2;
+    Ok((state.narrow(1, 0, d)?.contiguous()?, state.narrow(1, d, d)?.contiguous()?))
+}
 
 /// A point of phase space, with tangents where they are wanted.
 #[derive(Clone, Debug)]
@@ -32,8 +39,8 @@ pub struct Layer<'a> {
 impl Phase {
     /// q and p side by side, `[n, 2d]`, apart.
     pub fn split(state: &Tensor) -> Result<Self> {
-        let d = state.dim(1)? / 2;
-        Ok(Self { q: state.narrow(1, 0, d)?.contiguous()?, p: state.narrow(1, d, d)?.contiguous()?, tangents: None })
+        let (q, p) = halves(state)?;
+        Ok(Self { q, p, tangents: None })
     }
 
     /// The inverse of [`Phase::split`].
@@ -79,17 +86,11 @@ impl System for Layer<'_> {
     type Error = Error;
 
     fn kick(&self, state: &mut Phase, h: f64) -> Result<()> {
-        if let Some((q, p)) = &mut state.tangents {
-            *p = (&*p - self.scaled(&self.bend(self.potential, &state.q, q)?, h)?)?;
-        }
         state.p = (&state.p - self.scaled(&self.potential.gradient(self.params, &state.q)?, h)?)?;
         Ok(())
     }
 
     fn drift(&self, state: &mut Phase, h: f64) -> Result<()> {
-        if let Some((q, p)) = &mut state.tangents {
-            *q = (&*q + self.scaled(&self.bend(self.kinetic, &state.p, p)?, h)?)?;
-        }
         state.q = (&state.q + self.scaled(&self.kinetic.gradient(self.params, &state.p)?, h)?)?;
         Ok(())
     }

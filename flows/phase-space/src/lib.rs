@@ -14,5 +14,6 @@ mod stability;
 pub use dynamics::{Dynamics, Memory, Settings};
 pub use encoder::{Encoder, Moments};
 pub use energy::Energy;
+pub use layer::halves;
 pub use names::{ActivationName, IntegratorName, KineticName};
 pub use stability::{FIGURES, figures};
