@@ -23,6 +23,9 @@ pub struct Cell {
     pub train: Train,
     /// How it is evaluated.
     pub eval: Eval,
+    /// How its chains are run, where it is a sampler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// Seed of every random stream of the cell.
     pub seed: u64,
     /// Element type of parameters and draws.
@@ -71,6 +74,15 @@ pub enum Objective {
     ReverseKl,
     /// Maximum likelihood on exact draws from the target.
     Data,
+    /// Expected squared jump of a sampler's chains.
+    Esjd,
+}
+
+impl Objective {
+    /// Whether it trains samplers; else flows.
+    pub fn is_for_samplers(self) -> bool {
+        self == Self::Esjd
+    }
 }
 
 /// Update rule.
@@ -147,6 +159,44 @@ pub struct Eval {
     pub iw_samples: usize,
     /// Whether training and sampling are timed at the end, about a quarter of a second while all other cells stand still.
     pub throughput: bool,
+}
+
+/// How the chains of a sampler are run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// Chains N, all moved at once.
+    pub chains: usize,
+    /// Where they start, and start again after the warm-up if exactly.
+    pub start: Start,
+    /// Standard deviation of the Gaussian base, about zero.
+    pub base_sd: f64,
+    /// Transitions that tune the sampler. They are paid for and not measured.
+    pub warm_up: u64,
+    /// Transitions T that are measured.
+    pub transitions: u64,
+    /// Target evaluations a chain, at which the measured transitions end early.
+    pub budget: Option<u64>,
+    /// Steps K of the path from the base to the target, for the bound on log Z; 0: none.
+    pub temperatures: u64,
+    /// βₖ = (k/K) to this power.
+    pub temperature_power: f64,
+    /// Annealed draws behind the bound.
+    pub bound_draws: usize,
+    /// Scale λ² of the objective `esjd`.
+    pub esjd_scale: f64,
+    /// Weight of its term for chains that start in the base.
+    pub esjd_burn_in: f64,
+}
+
+/// Where chains start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// At draws from the Gaussian base.
+    Base,
+    /// At exact draws from the target.
+    Exact,
 }
 
 /// Element type.

@@ -1,6 +1,6 @@
 //! A benchmark harness for learnt flows and samplers.
 //!
-//! `sweep → prepare → schedule → worker (host, train, measure) → results`, one way. No flow is named here: plugins are
+//! `sweep → prepare → schedule → worker (host, train, sample, measure) → results`, one way. No flow is named here: plugins are
 //! found, loaded and called through the ABI of `flow-sdk`.
 
 /// This very program, even when its file was rebuilt or removed since it started: what worker processes run.
@@ -11,6 +11,7 @@ pub mod host;
 pub mod measure;
 pub mod prepare;
 pub mod results;
+pub mod sample;
 pub mod schedule;
 pub mod streams;
 pub mod sweep;

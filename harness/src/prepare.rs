@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use crate::cell::{Cell, DeviceKind, Objective};
+use crate::cell::{Cell, DeviceKind, Objective, Start};
 use crate::host::{Found, SearchPath};
 use crate::results::{Outcome, Planned, PlannedCell, Status};
 use crate::sweep::{Catalog, Document, Overrides, Plugin, Source, Sweep, TargetSpec, resolve};
@@ -58,8 +58,11 @@ impl Prepared {
             Ok(descriptor) => descriptor,
             Err(reason) => return Some(Outcome::bare(Status::Unloadable, reason)),
         };
-        let reason = if descriptor.kind != "flow" {
+        let starts_exactly = cell.sampling.as_ref().is_some_and(|sampling| sampling.start == Start::Exact);
+        let reason = if !["flow", "sampler"].contains(&descriptor.kind.as_str()) {
             format!("`{}` is a {}, which this harness cannot run", descriptor.id, descriptor.kind)
+        } else if starts_exactly && !has_exact_draws(cell) {
+            format!("`start: exact` needs exact draws, which target `{}` does not have", cell.target.name)
         } else if cell.train.objective == Objective::Data && !descriptor.can("density") {
             format!("objective `data` needs a log-density, which `{}` does not have", descriptor.id)
         } else if cell.train.objective == Objective::Data && !has_exact_draws(cell) {

@@ -22,6 +22,14 @@ pub enum Purpose {
     Confirm = 7,
     /// Draws whose speed is measured.
     Throughput = 8,
+    /// Where chains start.
+    Start = 9,
+    /// Transitions of a warm-up.
+    WarmUp = 10,
+    /// Transitions that are measured.
+    Chain = 11,
+    /// Annealed draws of the bound on log Z.
+    Anneal = 12,
 }
 
 /// The seed for one purpose at one step of a cell. Cells with the same seed share it: common random numbers.

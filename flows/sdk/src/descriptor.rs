@@ -9,7 +9,7 @@ pub struct Descriptor {
     pub id: String,
     /// Version of the plugin crate.
     pub version: String,
-    /// `flow`; more kinds can be added, so it is text.
+    /// `flow` or `sampler`; more kinds can be added, so it is text.
     pub kind: String,
     /// One line on what it is.
     pub summary: String,
@@ -21,7 +21,8 @@ pub struct Descriptor {
     pub dtypes: Vec<String>,
     /// Optional abilities: `density` and `probe`, each a function of the ABI, and the flag `augmented`: log q is known on an
     /// extended space only, so `sample` and `density` each estimate it from one sample. Bounds hold, but the two need not
-    /// agree at a draw, and are not compared.
+    /// agree at a draw, and are not compared. Of samplers: `train`, `adapt` and `probe`, functions likewise, and the flag
+    /// `gradient-free`.
     pub capabilities: Vec<String>,
     /// Names of the figures that `probe` returns, in order.
     pub probes: Vec<String>,

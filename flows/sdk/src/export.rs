@@ -1,8 +1,8 @@
-//! The export macro: a flow becomes a plugin.
+//! The export macros: a flow or a sampler becomes a plugin.
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 
-use crate::{Descriptor, Flow};
+use crate::{About, Descriptor, Flow, Sampler};
 
 /// Exports a flow as the plugin of its crate: `export_flow!(Planar, density, probe);`
 ///
@@ -31,10 +31,10 @@ macro_rules! export_flow {
 
             static FLOW: $crate::abi::FlowTable = $crate::abi::FlowTable {
                 struct_size: ::core::mem::size_of::<$crate::abi::FlowTable>(),
-                create: $crate::thunk::create::<$flow>,
-                destroy: $crate::thunk::destroy::<$flow>,
-                layout: $crate::thunk::layout::<$flow>,
-                init: $crate::thunk::init::<$flow>,
+                create: $crate::thunk::create::<$crate::thunk::OfFlow<$flow>>,
+                destroy: $crate::thunk::destroy::<$crate::thunk::OfFlow<$flow>>,
+                layout: $crate::thunk::layout::<$crate::thunk::OfFlow<$flow>>,
+                init: $crate::thunk::init::<$crate::thunk::OfFlow<$flow>>,
                 sample: $crate::thunk::sample::<$flow>,
                 density: $crate::export_flow!(@density $flow; $($capability)*),
                 backward: $crate::thunk::backward,
@@ -42,20 +42,7 @@ macro_rules! export_flow {
                 probe: $crate::export_flow!(@probe $flow; $($capability)*),
             };
 
-            static PLUGIN: $crate::abi::Plugin = $crate::abi::Plugin {
-                magic: $crate::abi::MAGIC,
-                major: $crate::abi::MAJOR,
-                minor: $crate::abi::MINOR,
-                struct_size: ::core::mem::size_of::<$crate::abi::Plugin>(),
-                describe,
-                flow: &raw const FLOW,
-            };
-
-            // SAFETY: the name is the ABI's entry; a plugin library has one.
-            #[unsafe(no_mangle)]
-            extern "C" fn harness_plugin() -> *const $crate::abi::Plugin {
-                &raw const PLUGIN
-            }
+            $crate::export_plugin!(describe, &raw const FLOW, ::core::ptr::null());
         };
     };
     (@density $flow:ty; density $($rest:ident)*) => { Some($crate::thunk::density::<$flow>) };
@@ -69,20 +56,119 @@ macro_rules! export_flow {
     (@figures $flow:ty;) => { &[] };
 }
 
+/// Exports a sampler as the plugin of its crate: `export_sampler!(Hmc, adapt, probe);`
+///
+/// After the type come its capabilities: `train` for types that implement [`Trained`](crate::Trained), `adapt` for
+/// [`Adapt`](crate::Adapt), `probe` for [`ChainProbe`](crate::ChainProbe). Name and version are those of the crate.
+#[macro_export]
+macro_rules! export_sampler {
+    ($sampler:ty $(, $capability:ident)* $(,)?) => {
+        const _: () = {
+            fn descriptor() -> $crate::Descriptor {
+                let figures: &[&str] = $crate::export_sampler!(@figures $sampler; $($capability)*);
+                $crate::describe_sampler::<$sampler>(
+                    env!("CARGO_PKG_NAME"),
+                    env!("CARGO_PKG_VERSION"),
+                    &[$(stringify!($capability)),*],
+                    figures,
+                )
+            }
+
+            unsafe extern "C" fn describe(out: *mut $crate::abi::Text, call: *mut $crate::abi::Call) -> i32 {
+                // SAFETY: the host passes valid pointers.
+                unsafe { $crate::thunk::describe(descriptor, out, call) }
+            }
+
+            static SAMPLER: $crate::abi::SamplerTable = $crate::abi::SamplerTable {
+                struct_size: ::core::mem::size_of::<$crate::abi::SamplerTable>(),
+                create: $crate::thunk::create::<$crate::thunk::OfSampler<$sampler>>,
+                destroy: $crate::thunk::destroy::<$crate::thunk::OfSampler<$sampler>>,
+                layout: $crate::thunk::layout::<$crate::thunk::OfSampler<$sampler>>,
+                init: $crate::thunk::init::<$crate::thunk::OfSampler<$sampler>>,
+                transition: $crate::export_sampler!(@transition $sampler; $($capability)*),
+                backward: $crate::export_sampler!(@backward $($capability)*),
+                free_tape: $crate::thunk::free_tape,
+                adapt: $crate::export_sampler!(@adapt $sampler; $($capability)*),
+                probe: $crate::export_sampler!(@probe $sampler; $($capability)*),
+            };
+
+            $crate::export_plugin!(describe, ::core::ptr::null(), &raw const SAMPLER);
+        };
+    };
+    (@transition $sampler:ty; train $($rest:ident)*) => { $crate::thunk::transition_taped::<$sampler> };
+    (@transition $sampler:ty; $skip:ident $($rest:ident)*) => {
+        $crate::export_sampler!(@transition $sampler; $($rest)*)
+    };
+    (@transition $sampler:ty;) => { $crate::thunk::transition::<$sampler> };
+    (@backward train $($rest:ident)*) => { Some($crate::thunk::backward) };
+    (@backward $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@backward $($rest)*) };
+    (@backward) => { None };
+    (@adapt $sampler:ty; adapt $($rest:ident)*) => { Some($crate::thunk::adapt::<$sampler>) };
+    (@adapt $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@adapt $sampler; $($rest)*) };
+    (@adapt $sampler:ty;) => { None };
+    (@probe $sampler:ty; probe $($rest:ident)*) => { Some($crate::thunk::chain_probe::<$sampler>) };
+    (@probe $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@probe $sampler; $($rest)*) };
+    (@probe $sampler:ty;) => { None };
+    (@figures $sampler:ty; probe $($rest:ident)*) => { <$sampler as $crate::ChainProbe>::FIGURES };
+    (@figures $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@figures $sampler; $($rest)*) };
+    (@figures $sampler:ty;) => { &[] };
+}
+
+/// The table of a plugin and its entry; a part of the other macros.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! export_plugin {
+    ($describe:expr, $flow:expr, $sampler:expr) => {
+        static PLUGIN: $crate::abi::Plugin = $crate::abi::Plugin {
+            magic: $crate::abi::MAGIC,
+            major: $crate::abi::MAJOR,
+            minor: $crate::abi::MINOR,
+            struct_size: ::core::mem::size_of::<$crate::abi::Plugin>(),
+            describe: $describe,
+            flow: $flow,
+            sampler: $sampler,
+        };
+
+        // SAFETY: the name is the ABI's entry; a plugin library has one.
+        #[unsafe(no_mangle)]
+        extern "C" fn harness_plugin() -> *const $crate::abi::Plugin {
+            &raw const PLUGIN
+        }
+    };
+}
+
 /// The descriptor of a flow.
 pub fn describe_flow<F: Flow>(id: &str, version: &str, capabilities: &[&str], probes: &[&str]) -> Descriptor {
+    let named = [id, version, "flow"];
+    descriptor(named, F::ABOUT, capabilities, probes, schema::<F::Config>())
+}
+
+/// The descriptor of a sampler.
+pub fn describe_sampler<S: Sampler>(id: &str, version: &str, capabilities: &[&str], probes: &[&str]) -> Descriptor {
+    let free = S::GRADIENT_FREE.then_some("gradient-free");
+    let capabilities: Vec<&str> = capabilities.iter().copied().chain(free).collect();
+    descriptor([id, version, "sampler"], S::ABOUT, &capabilities, probes, schema::<S::Config>())
+}
+
+fn descriptor(
+    [id, version, kind]: [&str; 3],
+    about: About,
+    capabilities: &[&str],
+    probes: &[&str],
+    parameters: serde_json::Value,
+) -> Descriptor {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     Descriptor {
         id: id.into(),
         version: version.into(),
-        kind: "flow".into(),
-        summary: F::ABOUT.summary.into(),
-        reference: F::ABOUT.reference.into(),
+        kind: kind.into(),
+        summary: about.summary.into(),
+        reference: about.reference.into(),
         devices: owned(&["cpu"]),
         dtypes: owned(&["f32", "f64"]),
         capabilities: owned(capabilities),
         probes: owned(probes),
-        parameters: schema::<F::Config>(),
+        parameters,
         build: env!("FLOW_SDK_BUILD").into(),
     }
 }

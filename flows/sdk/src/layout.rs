@@ -22,6 +22,9 @@ pub struct Slice {
     pub offset: usize,
     /// Its shape, row-major.
     pub shape: Vec<usize>,
+    /// Whether a sampler's warm-up writes it, and no optimiser does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tuned: bool,
     /// How it starts; known to the plugin only.
     #[serde(skip)]
     pub init: Init,
@@ -50,8 +53,24 @@ impl Layout {
 
     /// Appends a parameter.
     pub fn with(mut self, name: &str, shape: &[usize], init: Init) -> Self {
-        self.slices.push(Slice { name: name.into(), offset: self.len(), shape: shape.into(), init });
+        let offset = self.len();
+        self.slices.push(Slice { name: name.into(), offset, shape: shape.into(), tuned: false, init });
         self
+    }
+
+    /// Appends a parameter that a sampler's warm-up sets.
+    pub fn with_tuned(mut self, name: &str, shape: &[usize], init: Init) -> Self {
+        self = self.with(name, shape, init);
+        if let Some(slice) = self.slices.last_mut() {
+            slice.tuned = true;
+        }
+        self
+    }
+
+    /// The slice of that name.
+    pub fn slice(&self, name: &str) -> Result<&Slice> {
+        let found = self.slices.iter().find(|slice| slice.name == name);
+        found.ok_or_else(|| Error::Message(format!("the layout has no parameter `{name}`")))
     }
 
     /// Its slices, in order.
@@ -121,12 +140,7 @@ impl<'a> Params<'a> {
 
     /// The named parameter in its shape, differentiable back to the flat vector.
     pub fn get(&self, name: &str) -> Result<Tensor> {
-        let slice = self
-            .layout
-            .slices
-            .iter()
-            .find(|slice| slice.name == name)
-            .ok_or_else(|| Error::Message(format!("the layout has no parameter `{name}`")))?;
+        let slice = self.layout.slice(name)?;
         Ok(self.flat.narrow(0, slice.offset, slice.len())?.reshape(slice.shape.as_slice())?)
     }
 }

@@ -1,4 +1,7 @@
-//! The target as a flow sees it: call-backs into the host, which counts every row.
+//! The target as a plugin sees it: call-backs into the host, which counts every row.
+
+use std::fmt::{Debug, Formatter};
+use std::sync::Arc;
 
 use candle_core::Tensor;
 
@@ -8,48 +11,101 @@ use crate::view::View;
 use crate::{Error, Result};
 
 /// The target density of the cell. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Target {
-    raw: Option<*const abi::Target>,
+///
+/// A sampler that is called at an inverse temperature β gets the tempered target: nothing else needs to know of β.
+#[derive(Clone)]
+pub struct Target(Source);
+
+/// A density that is there without a host: for tests and benchmarks of a plugin.
+pub trait Oracle: Send + Sync {
+    /// log γ(x) `[n]` and ∇ log γ(x) `[n, d]` at x `[n, d]`.
+    fn log_density_and_grad(&self, x: &Tensor) -> Result<(Tensor, Tensor)>;
+
+    /// Hessian of log γ at x times v: both `[n, d]`.
+    fn hvp(&self, x: &Tensor, v: &Tensor) -> Result<Tensor>;
 }
+
+#[derive(Clone)]
+enum Source {
+    Absent,
+    Host(Host),
+    Own(Arc<dyn Oracle>),
+}
+
+/// The host's table.
+#[derive(Clone, Copy)]
+struct Host(*const abi::Target);
+
+// SAFETY: candle asks it of whatever a graph refers to, but an instance, its graphs included, is used by one thread at a
+// time, and the table is immutable.
+unsafe impl Send for Host {}
+// SAFETY: as above.
+unsafe impl Sync for Host {}
 
 impl Target {
     /// A target for uses that need none, such as checking a flow on its own: every call is an error.
     pub fn absent() -> Self {
-        Self { raw: None }
+        Self(Source::Absent)
+    }
+
+    /// A target of one's own.
+    pub fn own(oracle: impl Oracle + 'static) -> Self {
+        Self(Source::Own(Arc::new(oracle)))
     }
 
     /// # Safety
     /// `raw` is null or valid for as long as the result and its clones are used.
     pub(crate) unsafe fn from_raw(raw: *const abi::Target) -> Self {
-        Self { raw: (!raw.is_null()).then_some(raw) }
+        Self(if raw.is_null() { Source::Absent } else { Source::Host(Host(raw)) })
     }
 
     /// log γ(x): `[n, d]` → `[n]`.
     pub fn log_density(&self, x: &Tensor) -> Result<Tensor> {
-        let n = x.dim(0)?;
-        self.call(x, &[n], |target, x, out, call| {
-            // SAFETY: `from_raw` vouches for the table; the views live through the call.
-            unsafe { (target.log_density)(target.context, x, out, call) }
-        })
+        match &self.0 {
+            Source::Own(oracle) => Ok(oracle.log_density_and_grad(x)?.0),
+            _ => self.call(x, &[x.dim(0)?], |target, x, out, call| {
+                // SAFETY: `from_raw` vouches for the table; the views live through the call.
+                unsafe { (target.log_density)(target.context, x, out, call) }
+            }),
+        }
     }
 
     /// ∇ log γ(x): `[n, d]` → `[n, d]`.
     pub fn grad(&self, x: &Tensor) -> Result<Tensor> {
-        self.call(x, x.dims(), |target, x, out, call| {
-            // SAFETY: as above.
-            unsafe { (target.grad)(target.context, x, out, call) }
-        })
+        match &self.0 {
+            Source::Own(oracle) => Ok(oracle.log_density_and_grad(x)?.1),
+            _ => self.call(x, x.dims(), |target, x, out, call| {
+                // SAFETY: as above.
+                unsafe { (target.grad)(target.context, x, out, call) }
+            }),
+        }
+    }
+
+    /// log γ(x) and ∇ log γ(x), counted as one evaluation: `[n, d]` → `[n]`, `[n, d]`.
+    pub fn log_density_and_grad(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        if let Source::Own(oracle) = &self.0 {
+            return oracle.log_density_and_grad(x);
+        }
+        let (grad, log_density) = View::write(&[x.dim(0)?], x.dtype(), |log_density| {
+            self.call(x, x.dims(), |target, x, out, call| {
+                // SAFETY: as above.
+                unsafe { (target.log_density_and_grad)(target.context, x, log_density, out, call) }
+            })
+        })?;
+        Ok((log_density, grad?))
     }
 
     /// Hessian of log γ at x times v: `[n, d]` → `[n, d]`.
     pub fn hvp(&self, x: &Tensor, v: &Tensor) -> Result<Tensor> {
-        View::read(v, |v| {
-            self.call(x, x.dims(), |target, x, out, call| {
-                // SAFETY: as above.
-                unsafe { (target.hvp)(target.context, x, v, out, call) }
-            })
-        })?
+        match &self.0 {
+            Source::Own(oracle) => oracle.hvp(x, v),
+            _ => View::read(v, |v| {
+                self.call(x, x.dims(), |target, x, out, call| {
+                    // SAFETY: as above.
+                    unsafe { (target.hvp)(target.context, x, v, out, call) }
+                })
+            })?,
+        }
     }
 
     fn call(
@@ -58,13 +114,23 @@ impl Target {
         shape: &[usize],
         f: impl FnOnce(&abi::Target, *const abi::DLTensor, *mut abi::DLTensor, *mut abi::Call) -> i32,
     ) -> Result<Tensor> {
-        let raw = self.raw.ok_or_else(|| Error::Target("there is none here".into()))?;
+        let Source::Host(Host(raw)) = self.0 else { return Err(Error::Target("there is none here".into())) };
         // SAFETY: `from_raw` vouches for the pointer.
         let target = unsafe { &*raw };
         let mut buffer = CallBuffer::new();
         let (code, out) = View::read(x, |x| View::write(shape, x_dtype(x), |out| f(target, x, out, buffer.call())))??;
         outcome(code, &buffer).map_err(|failure| Error::Target(failure.message))?;
         Ok(out)
+    }
+}
+
+impl Debug for Target {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Source::Absent => "Target(absent)",
+            Source::Host(_) => "Target(of the host)",
+            Source::Own(_) => "Target(own)",
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plugin library: opened, gated on its ABI, asked for its descriptor.
 
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::path::{Path, PathBuf};
 
 use flow_sdk::Descriptor;
@@ -84,7 +84,8 @@ pub enum LoadError {
 #[derive(Debug)]
 pub struct Library {
     path: PathBuf,
-    plugin: &'static abi::Plugin,
+    // Not a reference: the table of an older minor version is shorter than the struct.
+    plugin: *const abi::Plugin,
     _never_closed: ManuallyDrop<RawLibrary>,
 }
 
@@ -114,17 +115,21 @@ impl Library {
         if major != abi::MAJOR {
             return Err(LoadError::Version { path: own(), found: format!("{major}.{minor}") });
         }
-        // SAFETY: same major version: the table is at least that of its first minor version, checked next.
-        let plugin = unsafe { &*table };
         let long_enough = |table, found, required| {
             if found < required { Err(LoadError::Truncated { path: own(), table, found, required }) } else { Ok(()) }
         };
-        long_enough("plugin", plugin.struct_size, size_of::<abi::Plugin>())?;
+        // SAFETY: same major version: the table is at least that of its first minor version, as it says itself.
+        let (size, flow) = unsafe { ((*table).struct_size, (*table).flow) };
+        long_enough("plugin", size, offset_of!(abi::Plugin, sampler))?;
         // SAFETY: the pointer is null or points to a table that lives as long as the library.
-        if let Some(flow) = unsafe { plugin.flow.as_ref() } {
+        if let Some(flow) = unsafe { flow.as_ref() } {
             long_enough("flow", flow.struct_size, size_of::<abi::FlowTable>())?;
         }
-        Ok(Self { path: own(), plugin, _never_closed: library })
+        let library = Self { path: own(), plugin: table, _never_closed: library };
+        if let Some(sampler) = library.sampler() {
+            long_enough("sampler", sampler.struct_size, size_of::<abi::SamplerTable>())?;
+        }
+        Ok(library)
     }
 
     /// Where it was loaded from.
@@ -137,7 +142,7 @@ impl Library {
         let fail = |reason: String| LoadError::Descriptor { path: self.path.clone(), reason };
         let mut buffer = CallBuffer::new();
         // SAFETY: both pointers are valid for the call.
-        let (code, text) = ask(|out| unsafe { (self.plugin.describe)(out, buffer.call()) });
+        let (code, text) = ask(|out| unsafe { ((*self.plugin).describe)(out, buffer.call()) });
         outcome(code, &buffer).map_err(|failure| fail(failure.message))?;
         serde_json::from_str(&text).map_err(|error| fail(format!("not a descriptor: {error}")))
     }
@@ -145,7 +150,16 @@ impl Library {
     /// The functions of a flow, where the plugin is one.
     pub fn flow(&self) -> Option<&'static abi::FlowTable> {
         // SAFETY: checked in `open`; tables live as long as the library, which is never closed.
-        unsafe { self.plugin.flow.as_ref() }
+        unsafe { (*self.plugin).flow.as_ref() }
+    }
+
+    /// The functions of a sampler, where the plugin is one.
+    pub fn sampler(&self) -> Option<&'static abi::SamplerTable> {
+        // SAFETY: as above; the field is read only where the table is long enough to have it.
+        unsafe {
+            let reaches = (*self.plugin).struct_size >= offset_of!(abi::Plugin, sampler) + size_of::<usize>();
+            if reaches { (*self.plugin).sampler.as_ref() } else { None }
+        }
     }
 }
 

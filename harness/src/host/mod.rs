@@ -2,13 +2,19 @@
 
 mod discover;
 mod flow;
+mod instance;
 mod library;
+mod sampler;
 mod target;
+mod temper;
 
 pub use discover::{Found, SearchPath, describe_here, sha256_of};
-pub use flow::{HostFlow, Tape};
+pub use flow::HostFlow;
+pub use instance::Tape;
 pub use library::{Library, LoadError};
+pub use sampler::HostSampler;
 pub use target::CountedTarget;
+pub use temper::{Tempering, base_log_density};
 
 /// A call into a plugin that failed.
 #[derive(Debug, thiserror::Error)]

@@ -9,16 +9,19 @@ use flow_sdk::thunk::guard;
 use flow_sdk::view::{copy_in, copy_out};
 use targets::Target;
 
+use super::Tempering;
+
 /// A target and the count of rows at which its density or a derivative was evaluated.
 pub struct CountedTarget {
     target: Box<dyn Target>,
     evaluations: Cell<u64>,
+    tempering: Cell<Tempering>,
 }
 
 impl CountedTarget {
     /// Counts from zero.
     pub fn new(target: Box<dyn Target>) -> Self {
-        Self { target, evaluations: Cell::new(0) }
+        Self { target, evaluations: Cell::new(0), tempering: Cell::default() }
     }
 
     /// The target itself, for uses that do not count (evaluation of a trained flow).
@@ -26,7 +29,7 @@ impl CountedTarget {
         &*self.target
     }
 
-    /// Rows evaluated so far: a value, a gradient and a Hessian-vector product count one each.
+    /// Rows evaluated so far: a value, a gradient, both in one call and a Hessian-vector product count one each.
     pub fn evaluations(&self) -> u64 {
         self.evaluations.get()
     }
@@ -36,6 +39,14 @@ impl CountedTarget {
         let count = self.evaluations();
         let result = f();
         self.set_evaluations(count);
+        result
+    }
+
+    /// Runs `f` while the call-backs evaluate the tempered target.
+    pub fn tempered<T>(&self, tempering: Tempering, f: impl FnOnce() -> T) -> T {
+        let before = self.tempering.replace(tempering);
+        let result = f();
+        self.tempering.set(before);
         result
     }
 
@@ -50,6 +61,12 @@ impl CountedTarget {
         self.target.grad(x)
     }
 
+    /// log γ(x), counted.
+    pub fn log_density(&self, x: &Tensor) -> targets::Result<Tensor> {
+        self.count(x);
+        self.target.log_density(x)
+    }
+
     /// The call-backs that a plugin gets. They are valid as long as `self` stays where it is.
     pub fn callbacks(&self) -> abi::Target {
         abi::Target {
@@ -58,6 +75,7 @@ impl CountedTarget {
             log_density,
             grad,
             hvp,
+            log_density_and_grad,
         }
     }
 
@@ -68,12 +86,38 @@ impl CountedTarget {
 
 unsafe extern "C" fn log_density(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32 {
     // SAFETY: `callbacks` made the context; the plugin passes valid views.
-    unsafe { evaluate(context, x, out, call, |target, x| target.log_density(x)) }
+    unsafe {
+        evaluate(context, x, call, |target, tempering, x| {
+            let value = tempering.value(x, &target.log_density(x).map_err(failed)?)?;
+            copy_out(&value, out)
+        })
+    }
 }
 
 unsafe extern "C" fn grad(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32 {
     // SAFETY: as above.
-    unsafe { evaluate(context, x, out, call, |target, x| target.grad(x)) }
+    unsafe {
+        evaluate(context, x, call, |target, tempering, x| {
+            let slope = tempering.slope(x, &target.grad(x).map_err(failed)?)?;
+            copy_out(&slope, out)
+        })
+    }
+}
+
+unsafe extern "C" fn log_density_and_grad(
+    context: *mut c_void,
+    x: *const DLTensor,
+    value_out: *mut DLTensor,
+    grad_out: *mut DLTensor,
+    call: *mut Call,
+) -> i32 {
+    // SAFETY: as above.
+    unsafe {
+        evaluate(context, x, call, |target, tempering, x| {
+            copy_out(&tempering.value(x, &target.log_density(x).map_err(failed)?)?, value_out)?;
+            copy_out(&tempering.slope(x, &target.grad(x).map_err(failed)?)?, grad_out)
+        })
+    }
 }
 
 unsafe extern "C" fn hvp(
@@ -85,19 +129,21 @@ unsafe extern "C" fn hvp(
 ) -> i32 {
     // SAFETY: as above.
     unsafe {
-        let v = copy_in(v);
-        evaluate(context, x, out, call, |target, x| target.hvp(x, &v.map_err(candle_core::Error::wrap)?))
+        evaluate(context, x, call, |target, tempering, x| {
+            let v = copy_in(v)?;
+            let product = tempering.slope(&v, &target.hvp(x, &v).map_err(failed)?)?;
+            copy_out(&product, out)
+        })
     }
 }
 
 /// # Safety
-/// `context` came from [`CountedTarget::callbacks`]; the views are valid.
+/// `context` came from [`CountedTarget::callbacks`]; `x` is a valid view.
 unsafe fn evaluate(
     context: *mut c_void,
     x: *const DLTensor,
-    out: *mut DLTensor,
     call: *mut Call,
-    f: impl FnOnce(&dyn Target, &Tensor) -> targets::Result<Tensor>,
+    f: impl FnOnce(&dyn Target, Tempering, &Tensor) -> flow_sdk::Result<()>,
 ) -> i32 {
     // SAFETY: the caller vouches for the pointers.
     unsafe {
@@ -105,8 +151,11 @@ unsafe fn evaluate(
             let counted = &*context.cast::<CountedTarget>();
             let x = copy_in(x)?;
             counted.count(&x);
-            let result = f(&*counted.target, &x).map_err(|error| flow_sdk::Error::Target(error.to_string()))?;
-            copy_out(&result, out)
+            f(&*counted.target, counted.tempering.get(), &x)
         })
     }
+}
+
+fn failed(error: targets::Error) -> flow_sdk::Error {
+    flow_sdk::Error::Target(error.to_string())
 }

@@ -10,6 +10,7 @@ use super::percentile::percentile;
 use super::wasserstein::sliced_wasserstein2;
 use crate::host::{CountedTarget, HostFlow};
 use crate::streams::{Purpose, seed_for};
+use targets::Target;
 
 /// Draws in one call: bounds memory, and the tensors stay in cache.
 const CHUNK: usize = 2048;
@@ -39,6 +40,51 @@ pub struct Evaluation {
     pub density_error_p50: Option<f64>,
     /// Draws with a log weight that is not finite.
     pub nonfinite_draws: usize,
+}
+
+/// How like the target's the draws themselves are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Likeness {
+    /// Evenness over the target's components.
+    pub mode_coverage: Option<f64>,
+    /// Sliced Wasserstein-2 distance from exact draws.
+    pub w2: Option<f64>,
+}
+
+impl Likeness {
+    /// Of draws `[n, d]`, beside as many exact ones where there are some; `seed` is the cell's.
+    pub fn of(target: &dyn Target, x: &[f64], exact: Option<&[f64]>, seed: u64) -> Self {
+        if !x.iter().all(|value| value.is_finite()) {
+            return Self::default();
+        }
+        let dim = target.dim();
+        Self {
+            mode_coverage: target.modes().map(|modes| mode_coverage(x, dim, modes)),
+            w2: exact.map(|exact| sliced_wasserstein2(x, exact, dim, seed_for(seed, Purpose::Directions, 0))),
+        }
+    }
+}
+
+impl Evaluation {
+    /// From log weights of draws that come from the base, and of exact draws where there are some.
+    pub fn of(log_w: &[f64], forward: Option<&[f64]>, iw_samples: usize, likeness: Likeness) -> Self {
+        Self {
+            elbo: mean(log_w),
+            iw_bound: importance_weighted_bound(log_w, iw_samples),
+            reverse_log_z: log_mean_exp(log_w),
+            reverse_ess: reverse_ess(log_w),
+            eubo: forward.map(mean),
+            forward_log_z: forward.map(|log_w| {
+                let negated: Vec<f64> = log_w.iter().map(|w| -w).collect();
+                -log_mean_exp(&negated)
+            }),
+            forward_ess: forward.map(forward_ess),
+            mode_coverage: likeness.mode_coverage,
+            w2: likeness.w2,
+            density_error_p50: None,
+            nonfinite_draws: log_w.iter().filter(|w| !w.is_finite()).count(),
+        }
+    }
 }
 
 /// Evaluates flows against one target.
@@ -73,7 +119,6 @@ impl Evaluator {
         step: u64,
     ) -> anyhow::Result<Evaluation> {
         let target = self.target.uncounted();
-        let dim = target.dim();
         let seed = seed_for(self.seed, purpose, step);
         let Weighted { x, log_w, density_errors } =
             self.target.without_counting(|| self.draw(flow, params, seed, n))?;
@@ -88,27 +133,9 @@ impl Evaluator {
             }
             _ => None,
         };
-        let finite = x.iter().all(|value| value.is_finite());
-        let w2 = exact
-            .as_ref()
-            .filter(|_| finite)
-            .map(|exact| sliced_wasserstein2(&x, exact, dim, seed_for(self.seed, Purpose::Directions, 0)));
-        Ok(Evaluation {
-            elbo: mean(&log_w),
-            iw_bound: importance_weighted_bound(&log_w, self.iw_samples),
-            reverse_log_z: log_mean_exp(&log_w),
-            reverse_ess: reverse_ess(&log_w),
-            eubo: forward.as_deref().map(mean),
-            forward_log_z: forward.as_deref().map(|log_w| {
-                let negated: Vec<f64> = log_w.iter().map(|w| -w).collect();
-                -log_mean_exp(&negated)
-            }),
-            forward_ess: forward.as_deref().map(forward_ess),
-            mode_coverage: target.modes().filter(|_| finite).map(|modes| mode_coverage(&x, dim, modes)),
-            w2,
-            density_error_p50: percentile(&density_errors, 0.5),
-            nonfinite_draws: log_w.iter().filter(|w| !w.is_finite()).count(),
-        })
+        let likeness = Likeness::of(target, &x, exact.as_deref(), self.seed);
+        let evaluation = Evaluation::of(&log_w, forward.as_deref(), self.iw_samples, likeness);
+        Ok(Evaluation { density_error_p50: percentile(&density_errors, 0.5), ..evaluation })
     }
 
     fn draw(&self, flow: &HostFlow, params: &Tensor, seed: u64, n: usize) -> anyhow::Result<Weighted> {

@@ -8,6 +8,7 @@ mod metric;
 mod outcome;
 mod plan;
 mod row;
+mod sampler;
 
 pub use atomic::write_atomically;
 pub use collect::{Collected, collect, collect_plan, stored};
@@ -17,3 +18,4 @@ pub use metric::MetricRow;
 pub use outcome::{Figures, Outcome, Status};
 pub use plan::{Planned, PlannedCell};
 pub use row::Row;
+pub use sampler::SamplerFigures;

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::SamplerFigures;
+
 /// How a cell ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -58,7 +60,7 @@ impl Status {
 pub struct Outcome {
     /// How it ended.
     pub status: Status,
-    /// Why, for every status but `ok`.
+    /// Why, for every status but `ok`; of a sampler that is `ok`, whether its chains moved.
     pub detail: Option<String>,
     /// When its worker started, UTC.
     pub started_utc: Option<String>,
@@ -106,6 +108,9 @@ pub struct Figures {
     pub train_s: Option<f64>,
     pub n_params: Option<u64>,
     pub plugin_version: Option<String>,
+    /// Of a sampler's chains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerFigures>,
     /// The plugin's own figures at the end, those that are finite.
     pub probes: BTreeMap<String, f64>,
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Outcome, Planned, PlannedCell};
+use super::{Figures, Outcome, Planned, PlannedCell};
+use crate::cell::Cell;
 
 /// The fixed columns, in order and in this spelling. Missing is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,12 +62,31 @@ pub struct Row {
     pub started_utc: Option<String>,
     pub concurrent_jobs: Option<usize>,
     pub environment: Option<String>,
+    // Of samplers alone.
+    pub transitions: Option<usize>,
+    pub ess_bulk_min: Option<f64>,
+    pub ess_tail_min: Option<f64>,
+    pub ess_per_s: Option<f64>,
+    pub levy_ess_per_step: Option<f64>,
+    pub levy_ess_per_grad: Option<f64>,
+    pub frozen: Option<bool>,
+    pub frozen_chains: Option<usize>,
+    pub hopeless_proposals: Option<f64>,
+    pub squared_jump: Option<f64>,
+    pub mean_error: Option<f64>,
+    pub sd_error: Option<f64>,
+    pub log_density_error_nats: Option<f64>,
+    pub log_density_error_se_nats: Option<f64>,
+    pub warm_up_evals: Option<u64>,
+    pub sampling_evals: Option<u64>,
+    pub bound_evals: Option<u64>,
 }
 
 impl Row {
     /// The row of a cell of the sweep `name`.
     pub fn new(name: &str, planned: &PlannedCell, outcome: &Outcome) -> Self {
         let (cell, figures) = (&planned.cell, outcome.figures.clone());
+        let (sampler, bound_evals) = (figures.sampler.as_ref(), bound_evals(&figures, cell));
         Self {
             schema_version: Planned::SCHEMA_VERSION,
             cell_id: planned.id.clone(),
@@ -98,11 +118,10 @@ impl Row {
             energy_error: figures.probes.get("energy_error").copied(),
             reversibility_error: figures.probes.get("reversibility_error").copied(),
             log_det_error: figures.probes.get("log_det_error").copied(),
-            // Columns of samplers: empty for flows.
-            acceptance: None,
-            ess_min: None,
-            ess_per_grad: None,
-            rhat_max: None,
+            acceptance: sampler.map(|sampler| sampler.acceptance),
+            ess_min: sampler.and_then(|sampler| sampler.ess_min),
+            ess_per_grad: sampler.and_then(|sampler| sampler.ess_per_grad),
+            rhat_max: sampler.and_then(|sampler| sampler.rhat_max),
             train_samples_per_s: figures.train_samples_per_s,
             draws_per_s: figures.draws_per_s,
             target_evals: figures.target_evals,
@@ -117,6 +136,23 @@ impl Row {
             started_utc: outcome.started_utc.clone(),
             concurrent_jobs: outcome.concurrent_jobs,
             environment: outcome.environment.clone(),
+            transitions: sampler.map(|sampler| sampler.transitions),
+            ess_bulk_min: sampler.and_then(|sampler| sampler.ess_bulk_min),
+            ess_tail_min: sampler.and_then(|sampler| sampler.ess_tail_min),
+            ess_per_s: sampler.and_then(|sampler| sampler.ess_per_s),
+            levy_ess_per_step: sampler.and_then(|sampler| sampler.levy_ess_per_step),
+            levy_ess_per_grad: sampler.and_then(|sampler| sampler.levy_ess_per_grad),
+            frozen: sampler.map(|sampler| sampler.frozen),
+            frozen_chains: sampler.map(|sampler| sampler.frozen_chains),
+            hopeless_proposals: sampler.map(|sampler| sampler.hopeless_proposals),
+            squared_jump: sampler.map(|sampler| sampler.squared_jump),
+            mean_error: sampler.and_then(|sampler| sampler.mean_error),
+            sd_error: sampler.and_then(|sampler| sampler.sd_error),
+            log_density_error_nats: sampler.and_then(|sampler| sampler.log_density_error_nats),
+            log_density_error_se_nats: sampler.and_then(|sampler| sampler.log_density_error_se_nats),
+            warm_up_evals: sampler.map(|sampler| sampler.warm_up_evals),
+            sampling_evals: sampler.map(|sampler| sampler.sampling_evals),
+            bound_evals,
         }
     }
 
@@ -130,7 +166,7 @@ impl Row {
 }
 
 /// Writes runs.csv a row at a time: the fixed columns, then one for every setting that some cell of the plan has:
-/// `p.` a flow's parameters, `target.` a target's, `train.` and `eval.` the rest; then `probe.`, the plugins' own figures.
+/// `p.` a flow's parameters, `target.` a target's, `train.`, `eval.` and `sampling.` the rest; then `probe.`, the plugins' own figures.
 pub struct RowWriter<W: Write> {
     writer: csv::Writer<W>,
     name: String,
@@ -168,6 +204,14 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
+/// Target evaluations behind `elbo_nats`: for a flow those of its training and of the draws that are weighed.
+fn bound_evals(figures: &Figures, cell: &Cell) -> Option<u64> {
+    match &figures.sampler {
+        Some(sampler) => sampler.bound_evals,
+        None => figures.elbo_nats.and(figures.target_evals).map(|evals| evals + cell.eval.final_draws as u64),
+    }
+}
+
 /// A unit enum's spelling in YAML.
 fn spelling(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
@@ -178,9 +222,13 @@ fn settings(planned: &PlannedCell) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     flatten("p", &planned.cell.flow.params, &mut all);
     flatten("target", &planned.cell.target.params, &mut all);
-    for (section, value) in
-        [("train", serde_json::to_value(&planned.cell.train)), ("eval", serde_json::to_value(&planned.cell.eval))]
-    {
+    let cell = &planned.cell;
+    let sections = [
+        ("train", serde_json::to_value(&cell.train)),
+        ("eval", serde_json::to_value(&cell.eval)),
+        ("sampling", serde_json::to_value(&cell.sampling)),
+    ];
+    for (section, value) in sections {
         if let Ok(Value::Object(map)) = value {
             flatten(section, &map, &mut all);
         }

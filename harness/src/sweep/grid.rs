@@ -23,6 +23,8 @@ pub(super) struct Grid {
 pub(super) struct FlowVariant {
     pub flow: Component,
     pub plugin_sha256: String,
+    /// Whether it is a Markov-chain sampler.
+    pub is_sampler: bool,
 }
 
 /// What flows or targets a file names, expanded.
@@ -79,7 +81,8 @@ pub(super) fn flows(node: &Node, catalog: &Catalog, findings: &mut Findings) -> 
         };
         for params in expand(&entry, parameters, &mut named.parameters, findings) {
             let flow = Component { name: entry.name.to_owned(), params };
-            named.variants.push(FlowVariant { flow, plugin_sha256: plugin.sha256.clone() });
+            let is_sampler = plugin.descriptor.as_ref().is_ok_and(|descriptor| descriptor.kind == "sampler");
+            named.variants.push(FlowVariant { flow, plugin_sha256: plugin.sha256.clone(), is_sampler });
             spans.push(entry.span);
         }
     }

@@ -19,6 +19,7 @@ mod node;
 mod parameters;
 mod property;
 mod resolve;
+mod sampling;
 mod schema;
 mod seeds;
 mod source;

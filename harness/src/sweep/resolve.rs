@@ -10,7 +10,7 @@ use super::findings::Findings;
 use super::grid::{self, Grid};
 use super::node::{Node, Span};
 use super::property::Property;
-use super::{eval, header, limits, seeds, train};
+use super::{eval, header, limits, sampling, seeds, train};
 use crate::cell::Dtype;
 use serde_json::{Value, json};
 
@@ -22,8 +22,9 @@ pub struct Overrides {
 }
 
 /// The keys of a sweep file.
-pub(super) const KEYS: [&str; 11] =
-    ["version", "name", "flows", "targets", "exclude", "seeds", "train", "eval", "limits", "device", "dtype"];
+pub(super) const KEYS: [&str; 12] = [
+    "version", "name", "flows", "targets", "exclude", "seeds", "train", "eval", "sampling", "limits", "device", "dtype",
+];
 
 /// Checks a file against the catalog and writes out its cells; reports all errors at once, in file order.
 pub fn resolve(document: &Document, catalog: &Catalog, overrides: &Overrides) -> Result<Sweep, Diagnostics> {
@@ -47,6 +48,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     let seeds = seeds::read(top.get("seeds"), findings);
     let trainings = train::read(top.get("train"), root, findings);
     let eval = eval::read(top.get("eval"), root, findings);
+    let sampling = sampling::read(top.get("sampling"), root, findings);
     let limits = limits::read(top.get("limits"), findings);
     let device = header::device(top.get("device"), overrides.device.as_deref(), findings);
     let dtypes = dtypes(top.get("dtype"), root, findings);
@@ -81,7 +83,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     if !findings.is_empty() {
         return None;
     }
-    let (cells, excluded) = cells(&grid, &eval?, device, &exclusions);
+    let (cells, excluded) = cells(&grid, &eval?, &sampling?, device, &exclusions);
     if cells.is_empty() {
         let at = top.get("exclude").map_or(root, |node| node.span);
         findings.error(at, "the rules exclude every cell").help("remove one of them");

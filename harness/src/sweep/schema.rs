@@ -3,7 +3,7 @@
 use super::allowed::branches;
 use super::catalog::Catalog;
 use super::resolve::dtype_schema;
-use super::{eval, train};
+use super::{eval, sampling, train};
 use serde_json::{Map, Value, json};
 
 /// JSON Schema 2020-12 of a sweep file, with the parameters of the catalog's flows and targets.
@@ -28,6 +28,7 @@ pub fn schema(catalog: &Catalog) -> Value {
             ]},
             "train": map_of_axes(&train::schema()),
             "eval": eval::schema(),
+            "sampling": sampling::schema(),
             "limits": {
                 "type": "object",
                 "properties": {

@@ -40,7 +40,7 @@ pub(super) fn schema() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "objective": {"enum": ["reverse-kl", "data"], "default": "reverse-kl"},
+            "objective": {"enum": ["reverse-kl", "data", "esjd"], "default": "reverse-kl"},
             "steps": {"type": "integer", "minimum": 0, "default": 2000},
             "batch": {"type": "integer", "minimum": 1, "default": 256},
             "optimizer": {"oneOf": [{"enum": ["adam", "adamw"]}, one("adam", adam), one("adamw", adamw)], "default": "adam"},

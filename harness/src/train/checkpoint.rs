@@ -56,8 +56,12 @@ impl Checkpoint {
             counts: trainer.counts,
             record: record.clone(),
         };
-        let tensors =
-            [("params", &trainer.params), ("adam.first", &trainer.adam.first), ("adam.second", &trainer.adam.second)];
+        let mut tensors = vec![
+            ("params", &trainer.params),
+            ("adam.first", &trainer.adam.first),
+            ("adam.second", &trainer.adam.second),
+        ];
+        tensors.extend(trainer.chains.iter().map(|chains| ("chains", chains)));
         let metadata = HashMap::from([("harness".to_owned(), serde_json::to_string(&header)?)]);
         let bytes = safetensors::serialize(tensors, Some(metadata))?;
         write_atomically(path, &bytes)
@@ -81,8 +85,9 @@ impl Checkpoint {
                 |name: &str| -> Result<Tensor> { tensors.remove(name).with_context(|| format!("no tensor `{name}`")) };
             let adam = Adam { first: take("adam.first")?, second: take("adam.second")?, updates: header.updates };
             let params = take("params")?;
+            let chains = tensors.remove("chains");
             let trainer =
-                Trainer { train: train.clone(), seed, params, adam, step: header.step, counts: header.counts };
+                Trainer { train: train.clone(), seed, params, adam, chains, step: header.step, counts: header.counts };
             Ok(Self { trainer, record: header.record })
         };
         read().map(Some).with_context(|| {

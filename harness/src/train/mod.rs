@@ -2,13 +2,15 @@
 
 mod adam;
 mod checkpoint;
+mod esjd;
 mod norms;
 mod objective;
 mod schedule;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, Record};
+pub use esjd::{Esjd, Seen};
 pub use norms::{Groups, Norms, Window};
 pub use objective::Objective;
 pub use schedule::{inverse_temperature, rate_factor};
-pub use trainer::{Counts, StepOutcome, Trainer};
+pub use trainer::{At, Counts, StepOutcome, Trainer};

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::At;
 use crate::cell;
 use crate::host::{CountedTarget, HostFlow, PluginError};
 use crate::streams::{Purpose, seed_for};
@@ -24,15 +25,9 @@ impl Objective {
         Self { kind, target, dtype }
     }
 
-    /// Gradient `[P]` of the loss over `batch` draws under `seed`, at inverse temperature `beta`.
-    pub fn gradient(
-        &self,
-        flow: &HostFlow,
-        params: &Tensor,
-        seed: u64,
-        batch: usize,
-        beta: f64,
-    ) -> anyhow::Result<Tensor> {
+    /// Gradient `[P]` of the loss.
+    pub fn gradient(&self, flow: &HostFlow, at: At<'_>) -> anyhow::Result<Tensor> {
+        let At { params, seed, batch, beta, .. } = at;
         let each = 1.0 / batch as f64;
         let uniform = |value: f64| Tensor::full(value, batch, &Device::Cpu)?.to_dtype(self.dtype);
         let grad = match self.kind {
@@ -40,6 +35,9 @@ impl Objective {
                 let (draws, tape) = flow.sample_taped(params, seed, batch)?;
                 let grad_x = (self.target.grad(&draws.x)? * (-beta * each))?;
                 flow.backward(tape, Some(&grad_x), &uniform(each)?)?
+            }
+            cell::Objective::Esjd => {
+                return Err(anyhow::anyhow!("`esjd` trains samplers, and this is a flow"));
             }
             cell::Objective::Data => {
                 let x = self.exact_draws(seed, batch)?;

@@ -4,11 +4,11 @@
 //! the training as diverged.
 
 use candle_core::Tensor;
+use flow_sdk::Layout;
 
 use super::adam::Adam;
-use super::{Groups, Norms, Objective, inverse_temperature, rate_factor};
+use super::{Groups, Norms, inverse_temperature, rate_factor};
 use crate::cell::Train;
-use crate::host::HostFlow;
 use crate::streams::{Purpose, seed_for};
 
 /// The state of a training: all that the next step depends on besides the cell itself.
@@ -22,6 +22,8 @@ pub struct Trainer {
     pub params: Tensor,
     /// Optimiser state.
     pub adam: Adam,
+    /// Where the chains of a sampler's training are, `[batch, d]`; none for flows.
+    pub chains: Option<Tensor>,
     /// Steps taken, skipped ones included.
     pub step: u64,
     /// What went wrong so far.
@@ -50,12 +52,25 @@ pub enum StepOutcome {
     GaveUp,
 }
 
+/// What a gradient of the objective is taken at.
+pub struct At<'a> {
+    /// Flat parameters `[P]`.
+    pub params: &'a Tensor,
+    /// As in [`Trainer::chains`]; the gradient of a sampler's objective moves them.
+    pub chains: &'a mut Option<Tensor>,
+    /// Seed of this step's draws.
+    pub seed: u64,
+    /// Draws a step.
+    pub batch: usize,
+    /// Inverse temperature of this step.
+    pub beta: f64,
+}
+
 impl Trainer {
-    /// Starts from the flow's own initialisation.
-    pub fn start(train: Train, seed: u64, flow: &HostFlow) -> anyhow::Result<Self> {
-        let params = flow.init(seed_for(seed, Purpose::Init, 0))?;
+    /// Starts from a plugin's own initialisation.
+    pub fn start(train: Train, seed: u64, params: Tensor) -> anyhow::Result<Self> {
         let adam = Adam::new(&params)?;
-        Ok(Self { train, seed, params, adam, step: 0, counts: Counts::default() })
+        Ok(Self { train, seed, params, adam, chains: None, step: 0, counts: Counts::default() })
     }
 
     /// Whether all steps were taken.
@@ -63,11 +78,17 @@ impl Trainer {
         self.step >= self.train.steps
     }
 
-    /// Takes one step; `groups` are those of the flow's layout.
-    pub fn step(&mut self, flow: &HostFlow, objective: &Objective, groups: &Groups) -> anyhow::Result<StepOutcome> {
+    /// Takes one step along `gradient` `[P]`; `groups` are those of `layout`, the plugin's.
+    pub fn step(
+        &mut self,
+        layout: &Layout,
+        groups: &Groups,
+        gradient: impl FnOnce(At<'_>) -> anyhow::Result<Tensor>,
+    ) -> anyhow::Result<StepOutcome> {
         let seed = seed_for(self.seed, Purpose::Train, self.step);
         let beta = inverse_temperature(self.train.anneal.as_ref(), self.step);
-        let grad = objective.gradient(flow, &self.params, seed, self.train.batch, beta)?;
+        let (params, batch) = (&self.params, self.train.batch);
+        let grad = gradient(At { params, chains: &mut self.chains, seed, batch, beta })?;
         let norms = groups.norms(&grad)?;
         let factor = rate_factor(&self.train.schedule, self.step, self.train.steps);
         self.step += 1;
@@ -83,7 +104,21 @@ impl Trainer {
             Some(limit) if norms.total > limit => (grad * (limit / norms.total))?,
             _ => grad,
         };
-        self.params = self.adam.update(&self.params, &grad, &self.train.optimizer, factor)?;
+        let updated = self.adam.update(&self.params, &grad, &self.train.optimizer, factor)?;
+        self.params = with_tuned(updated, &self.params, layout)?;
         Ok(StepOutcome::Updated(norms))
     }
+}
+
+/// `updated`, but for the slices that no optimiser writes: weight decay would.
+fn with_tuned(updated: Tensor, before: &Tensor, layout: &Layout) -> candle_core::Result<Tensor> {
+    if layout.slices().iter().all(|slice| !slice.tuned) {
+        return Ok(updated);
+    }
+    let parts: Vec<Tensor> = layout
+        .slices()
+        .iter()
+        .map(|slice| (if slice.tuned { before } else { &updated }).narrow(0, slice.offset, slice.len()))
+        .collect::<candle_core::Result<_>>()?;
+    Tensor::cat(&parts, 0)
 }

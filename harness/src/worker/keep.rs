@@ -4,8 +4,8 @@ use anyhow::Result;
 use candle_core::{DType, Tensor};
 
 use super::run::Run;
+use super::subject::Subject;
 use crate::results::{MetricRow, write_atomically};
-use crate::streams::{Purpose, seed_for};
 
 /// Rows of the final draws that are kept.
 const KEPT_DRAWS: usize = 2000;
@@ -13,11 +13,10 @@ const KEPT_DRAWS: usize = 2000;
 impl Run<'_> {
     /// Writes parameters, draws and metrics, and returns how many rows the metrics have; the status follows when all of
     /// them are on disk.
-    pub(super) fn write(&self) -> Result<u64> {
+    pub(super) fn write(&self, subject: &dyn Subject) -> Result<u64> {
         let params = &self.trainer.params;
         let named: Vec<(&str, Tensor)> = self
-            .flow
-            .layout()
+            .layout
             .slices()
             .iter()
             .map(|slice| {
@@ -27,14 +26,14 @@ impl Run<'_> {
             .collect::<Result<_>>()?;
         write_atomically(&self.folder.params(), &safetensors::serialize(named, None)?)?;
         let n = self.cell.eval.final_draws.min(KEPT_DRAWS);
-        let seed = seed_for(self.cell.seed, Purpose::Throughput, 1);
-        let draws = self.flow.sample(params, seed, n)?.x.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.write_record((0..self.target.uncounted().dim()).map(|index| format!("x{index}")))?;
-        for row in draws {
-            csv.serialize(row)?;
+        if let Some(draws) = subject.draws(self, n)? {
+            let mut csv = csv::Writer::from_writer(Vec::new());
+            csv.write_record((0..self.target.uncounted().dim()).map(|index| format!("x{index}")))?;
+            for row in draws.to_dtype(DType::F64)?.to_vec2::<f64>()? {
+                csv.serialize(row)?;
+            }
+            write_atomically(&self.folder.draws(), &csv.into_inner()?)?;
         }
-        write_atomically(&self.folder.draws(), &csv.into_inner()?)?;
         write_atomically(&self.folder.metrics(), &MetricRow::to_csv(&self.record.metrics)?)?;
         Ok(self.record.metrics.len() as u64)
     }

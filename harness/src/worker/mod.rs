@@ -1,14 +1,17 @@
 //! A worker process: one cell, from its parameters to its outcome.
 
+mod chains;
 mod conclude;
-mod examine;
+mod flow;
 mod keep;
 mod link;
 mod message;
 mod process;
 mod recording;
 mod run;
+mod sampler;
 mod setup;
+mod subject;
 mod timing;
 mod training;
 

@@ -1,6 +1,5 @@
 //! What a cell records: rows of its metrics.csv.
 
-use super::examine::PROBE_DRAWS;
 use super::run::Run;
 use crate::measure::{Evaluation, percentile};
 use crate::results::MetricRow;
@@ -48,10 +47,10 @@ impl Run<'_> {
         }
     }
 
-    /// Records the plugin's own figures.
-    pub(super) fn note_probes(&mut self, probes: &[(String, f64)]) {
+    /// Records the plugin's own figures, taken on `n` draws.
+    pub(super) fn note_probes(&mut self, probes: &[(String, f64)], n: usize) {
         for (name, value) in probes {
-            self.push(name, Some(*value), None, Some(PROBE_DRAWS));
+            self.push(name, Some(*value), None, Some(n));
         }
     }
 

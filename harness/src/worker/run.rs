@@ -6,25 +6,24 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use flow_sdk::Layout;
+
 use super::Link;
 use super::training::Trained;
 use crate::cell::Cell;
-use crate::host::{CountedTarget, HostFlow, LoadError, PluginError};
-use crate::measure::Evaluator;
+use crate::host::{CountedTarget, LoadError, PluginError};
 use crate::results::{CellFolder, Outcome, Status};
-use crate::train::{Groups, Objective, Record, Trainer};
+use crate::train::{Groups, Record, Trainer};
 
-/// A cell being run.
+/// A cell being run: all but the plugin's instance, which is its [`Subject`](super::subject::Subject).
 pub(super) struct Run<'a> {
     pub(super) cell: &'a Cell,
     pub(super) id: String,
     pub(super) folder: &'a CellFolder,
     pub(super) link: &'a mut dyn Link,
-    pub(super) flow: HostFlow,
+    pub(super) layout: Layout,
     pub(super) groups: Groups,
     pub(super) target: Rc<CountedTarget>,
-    pub(super) objective: Objective,
-    pub(super) evaluator: Evaluator,
     pub(super) trainer: Trainer,
     pub(super) record: Record,
     pub(super) last_elbo: Option<f64>,
@@ -58,7 +57,7 @@ fn attempt(
     outcome: &mut Outcome,
 ) -> Result<Option<Ending>> {
     let started = Instant::now();
-    let mut run = Run::set_up(cell, plugin, folder, link)?;
+    let (mut run, mut subject) = Run::set_up(cell, plugin, folder, link)?;
     if run.record.setup_s == 0.0 {
         run.record.setup_s = started.elapsed().as_secs_f64();
     }
@@ -66,19 +65,20 @@ fn attempt(
     let known = run.target.uncounted().known();
     figures.dim = Some(run.target.uncounted().dim());
     figures.log_z_nats = known.log_z;
-    figures.n_params = Some(run.flow.n_params() as u64);
-    figures.plugin_version = Some(run.flow.descriptor().version.clone());
-    let trained = run.train()?;
+    let trained_slices = run.layout.slices().iter().filter(|slice| !slice.tuned);
+    figures.n_params = Some(trained_slices.map(|slice| slice.len() as u64).sum());
+    figures.plugin_version = Some(subject.descriptor().version.clone());
+    let trained = run.train(&mut *subject)?;
     run.report_training(figures);
     let ending = match trained {
         Trained::Stopped => return Ok(None),
-        Trained::GaveUp => run.give_up(figures),
-        Trained::Finished => match run.conclude(figures)? {
+        Trained::GaveUp => run.give_up(&*subject, figures),
+        Trained::Finished => match subject.conclude(&mut run, figures)? {
             Some(ending) => ending,
             None => return Ok(None),
         },
     };
-    outcome.metrics_rows = Some(run.write()?);
+    outcome.metrics_rows = Some(run.write(&*subject)?);
     Ok(Some(ending))
 }
 

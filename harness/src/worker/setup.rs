@@ -7,12 +7,15 @@ use anyhow::{Context, Result};
 use candle_core::DType;
 
 use super::Link;
+use super::flow::FlowSubject;
 use super::run::Run;
+use super::sampler::SamplerSubject;
+use super::subject::Subject;
 use crate::cell::{Cell, Dtype};
-use crate::host::{CountedTarget, HostFlow, Library, LoadError, sha256_of};
-use crate::measure::Evaluator;
+use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, sha256_of};
 use crate::results::CellFolder;
-use crate::train::{Checkpoint, Groups, Objective, Record, Trainer};
+use crate::streams::{Purpose, seed_for};
+use crate::train::{Checkpoint, Groups, Record, Trainer};
 
 impl<'a> Run<'a> {
     pub(super) fn set_up(
@@ -20,7 +23,7 @@ impl<'a> Run<'a> {
         plugin: &Path,
         folder: &'a CellFolder,
         link: &'a mut dyn Link,
-    ) -> Result<Self> {
+    ) -> Result<(Self, Box<dyn Subject>)> {
         let found = sha256_of(plugin)?;
         if found != cell.plugin_sha256 {
             let reason = "the file changed since the sweep was planned; run the sweep again".into();
@@ -33,10 +36,18 @@ impl<'a> Run<'a> {
             Dtype::F32 => DType::F32,
             Dtype::F64 => DType::F64,
         };
-        let flow = HostFlow::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
-        let groups = Groups::of(flow.layout());
-        let objective = Objective::new(cell.train.objective, Rc::clone(&target), dtype);
-        let evaluator = Evaluator::new(Rc::clone(&target), dtype, cell.seed, cell.eval.iw_samples);
+        let subject: Box<dyn Subject> = match (&cell.sampling, library.sampler()) {
+            (Some(sampling), Some(_)) => {
+                let sampler = HostSampler::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
+                Box::new(SamplerSubject::new(sampler, Rc::clone(&target), sampling.clone()))
+            }
+            _ => {
+                let flow = HostFlow::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
+                Box::new(FlowSubject::new(flow, Rc::clone(&target), cell, dtype))
+            }
+        };
+        let layout = subject.layout().clone();
+        let groups = Groups::of(&layout);
         let id = cell.id();
         let checkpoint = Checkpoint::read(&folder.checkpoint(), &id, &cell.train, cell.seed).unwrap_or_else(|error| {
             log::warn!("{error:#}");
@@ -47,10 +58,13 @@ impl<'a> Run<'a> {
                 log::info!("going on from step {}", checkpoint.trainer.step);
                 (checkpoint.trainer, checkpoint.record)
             }
-            None => (Trainer::start(cell.train.clone(), cell.seed, &flow)?, Record::default()),
+            None => {
+                let params = subject.init(seed_for(cell.seed, Purpose::Init, 0))?;
+                (Trainer::start(cell.train.clone(), cell.seed, params)?, Record::default())
+            }
         };
         target.set_evaluations(record.target_evals);
         let last_elbo = None;
-        Ok(Self { cell, id, folder, link, flow, groups, target, objective, evaluator, trainer, record, last_elbo })
+        Ok((Self { cell, id, folder, link, layout, groups, target, trainer, record, last_elbo }, subject))
     }
 }

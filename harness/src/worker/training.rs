@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::Progress;
 use super::run::Run;
+use super::subject::Subject;
 use crate::measure::percentile;
 use crate::results::Figures;
 use crate::train::{Checkpoint, StepOutcome};
@@ -22,21 +23,24 @@ pub(super) enum Trained {
 }
 
 impl Run<'_> {
-    pub(super) fn train(&mut self) -> Result<Trained> {
+    pub(super) fn train(&mut self, subject: &mut dyn Subject) -> Result<Trained> {
+        if self.trainer.train.steps > 0 && !subject.learns() {
+            // Nothing that the objective could move.
+            self.trainer.train.steps = 0;
+        }
         let every = std::env::var(CHECKPOINT_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(CHECKPOINT_S);
         let mut last_checkpoint = Instant::now();
         loop {
             let due = self.trainer.step.is_multiple_of(self.cell.eval.every) && !self.trainer.finished();
             if due && self.record.metrics.last().is_none_or(|row| row.step != self.trainer.step) {
-                self.look()?;
+                subject.look(self)?;
             }
-            let progress = Progress { step: self.trainer.step, steps: self.trainer.train.steps, elbo: self.last_elbo };
-            self.link.progress(&progress)?;
+            self.report_progress(0)?;
             if self.trainer.finished() {
                 return Ok(Trained::Finished);
             }
             let (started, paused) = (Instant::now(), self.link.paused());
-            let outcome = self.trainer.step(&self.flow, &self.objective, &self.groups)?;
+            let outcome = self.trainer.step(&self.layout, &self.groups, |at| subject.gradient(at))?;
             let stood_still = self.link.paused().saturating_sub(paused);
             self.record.train_s += started.elapsed().saturating_sub(stood_still).as_secs_f64();
             match outcome {
@@ -56,6 +60,13 @@ impl Run<'_> {
                 return Ok(Trained::Stopped);
             }
         }
+    }
+
+    /// Says how far the cell is: the steps of its training, then `transitions` of its chains.
+    pub(super) fn report_progress(&mut self, transitions: u64) -> Result<()> {
+        let chains = self.cell.sampling.as_ref().map_or(0, |sampling| sampling.warm_up + sampling.transitions);
+        let (step, steps) = (self.trainer.step + transitions, self.trainer.train.steps + chains);
+        self.link.progress(&Progress { step, steps, elbo: self.last_elbo })
     }
 
     pub(super) fn checkpoint(&mut self) -> Result<()> {

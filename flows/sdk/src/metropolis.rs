@@ -1,0 +1,120 @@
+//! The Metropolis–Hastings step of n chains at once: noise, acceptance, the choice between going and staying.
+//!
+//! A proposal with log ratio r = log π(x′) − log π(x) + log |J| + (what else the proposal owes) is accepted with probability
+//! min(1, eʳ) (Metropolis et al. 1953; Hastings, Biometrika 57, 1970). A ratio that is not a number is a refusal, so that a
+//! trajectory that blew up costs a step, not the chain.
+
+use candle_core::{DType, Device, Tensor};
+use flow_kernels::philox::{Stream, derive_seed};
+
+use crate::{Base, Point, Result, Setup, Transition};
+
+/// Streams of one transition.
+#[derive(Clone, Copy, Debug)]
+#[repr(u64)]
+enum Noise {
+    Momentum = 1,
+    Acceptance = 2,
+    Direction = 3,
+    Jitter = 4,
+}
+
+/// Standard normals `[n, d]` for a transition's `seed`: momenta, or the step of a random walk. Row i does not depend on n.
+pub fn normals(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
+    Base::Gaussian.draw(derive_seed(seed, Noise::Momentum as u64, 0), n, setup.dim, setup.dtype, &setup.device)
+}
+
+/// A fair sign `[n, 1]`, 1 or −1: the direction of time of a trajectory.
+pub fn signs(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
+    let mut stream = Stream::new(derive_seed(seed, Noise::Direction as u64, 0));
+    column(setup, (0..n).map(|_| if stream.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect())
+}
+
+/// Uniform factors `[n, 1]` in [1 − jitter, 1 + jitter]: trajectories of one fixed length resonate (Mackenzie, Biometrika
+/// 76, 1989).
+pub fn jitters(setup: &Setup, seed: u64, n: usize, jitter: f64) -> Result<Tensor> {
+    let mut stream = Stream::new(derive_seed(seed, Noise::Jitter as u64, 0));
+    column(setup, (0..n).map(|_| 1.0 + jitter * (2.0 * stream.uniform() - 1.0)).collect())
+}
+
+/// H(x, p) = ½ pᵀp − log γ(x) of momenta `[n, d]` in units of their masses: `[n]`.
+pub fn hamiltonian(log_density: &Tensor, momentum: &Tensor) -> Result<Tensor> {
+    Ok(((momentum.sqr()?.sum(1)? * 0.5)? - log_density)?)
+}
+
+/// min(1, eʳ) of log ratios `[n]`, differentiable; 0 where r is not a number.
+pub fn acceptance(log_ratio: &Tensor) -> Result<Tensor> {
+    let zero = log_ratio.zeros_like()?;
+    let number = log_ratio.eq(log_ratio)?;
+    // What is not a number is cut out before the exponential, so that it has no gradient either. −∞ is left alone: e^−∞ is
+    // 0, and so is its slope.
+    let tame = number.where_cond(log_ratio, &zero)?;
+    Ok((tame.minimum(&zero)?.exp()? * number.to_dtype(log_ratio.dtype())?)?)
+}
+
+/// Accepts each proposal with its probability. `proposed` is where they lead, with the target's word on it.
+pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: Tensor) -> Result<Transition> {
+    let n = from.x.dim(0)?;
+    let mut stream = Stream::new(derive_seed(seed, Noise::Acceptance as u64, 0));
+    let uniforms: Vec<f64> = (0..n).map(|_| stream.uniform()).collect();
+    // Compared in f64: in f32 a probability below its spacing could never be drawn.
+    let probability = accept.detach().to_dtype(DType::F64)?.to_vec1::<f64>()?;
+    let goes: Vec<u8> = probability.iter().zip(&uniforms).map(|(p, u)| u8::from(u < p)).collect();
+    let goes = Tensor::from_vec(goes, n, &Device::Cpu)?.to_device(&setup.device)?;
+    let rows = |there: &Tensor, here: &Tensor| -> Result<Tensor> {
+        let mask = if there.rank() == 2 { goes.unsqueeze(1)?.broadcast_as(there.shape())? } else { goes.clone() };
+        Ok(mask.where_cond(&there.detach(), &here.detach())?)
+    };
+    let next = Point {
+        x: rows(&proposed.x, &from.x)?,
+        log_density: rows(&proposed.log_density, &from.log_density)?,
+        grad: proposed.grad.as_ref().zip(from.grad.as_ref()).map(|(there, here)| rows(there, here)).transpose()?,
+    };
+    Ok(Transition { next, proposal: proposed.x, accept })
+}
+
+fn column(setup: &Setup, values: Vec<f64>) -> Result<Tensor> {
+    let n = values.len();
+    Ok(Tensor::from_vec(values, (n, 1), &Device::Cpu)?.to_dtype(setup.dtype)?.to_device(&setup.device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Target;
+    use candle_core::Var;
+
+    /// The slope is eʳ below zero, nothing above it and nothing where there is no number.
+    #[test]
+    fn acceptance_is_a_probability_with_a_finite_slope() -> Result<()> {
+        let log_ratio = Var::new(&[-1.0f64, 3.0, f64::NAN, f64::NEG_INFINITY, f64::INFINITY], &Device::Cpu)?;
+        let accept = acceptance(log_ratio.as_tensor())?;
+        assert_eq!(accept.to_vec1::<f64>()?, [(-1.0f64).exp(), 1.0, 0.0, 0.0, 1.0]);
+        let grads = accept.sum_all()?.backward()?;
+        let slopes: Vec<f64> = grads.get(log_ratio.as_tensor()).expect("reached").to_vec1()?;
+        assert_eq!(slopes, [(-1.0f64).exp(), 0.0, 0.0, 0.0, 0.0]);
+        Ok(())
+    }
+
+    /// Over 20,000 chains the share that goes is its probability, to five standard errors; a refused proposal that is not
+    /// finite leaves nothing behind.
+    #[test]
+    fn chains_go_with_their_probability() -> Result<()> {
+        let n = 20_000;
+        let setup = Setup { dim: 1, dtype: DType::F32, device: Device::Cpu, target: Target::absent() };
+        let at = |value: f32| -> Result<Point> {
+            let x = Tensor::full(value, (n, 1), &Device::Cpu)?;
+            Ok(Point { log_density: x.squeeze(1)?, grad: Some(x.clone()), x })
+        };
+        for p in [0.0f32, 0.3, 1.0] {
+            let proposed = if p == 0.0 { at(f32::NAN)? } else { at(1.0)? };
+            let step = choose(&setup, 5, &at(0.0)?, proposed, Tensor::full(p, n, &Device::Cpu)?)?;
+            let gone: Vec<f32> = step.next.x.flatten_all()?.to_vec1()?;
+            assert_eq!(gone, step.next.log_density.to_vec1::<f32>()?);
+            assert_eq!(gone, step.next.grad.expect("given").flatten_all()?.to_vec1::<f32>()?);
+            let share = gone.iter().sum::<f32>() / n as f32;
+            assert!((share - p).abs() <= 5.0 * (p * (1.0 - p) / n as f32).sqrt(), "{share} but {p}");
+        }
+        Ok(())
+    }
+}

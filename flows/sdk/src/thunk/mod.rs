@@ -1,0 +1,13 @@
+//! The C functions behind the edge: of instances, of flows, of samplers, of tapes.
+
+mod flow;
+mod guard;
+mod instance;
+mod sampler;
+mod tape;
+
+pub use flow::{density, probe, sample};
+pub use guard::{describe, guard};
+pub use instance::{OfFlow, OfSampler, create, destroy, init, layout};
+pub use sampler::{adapt, probe as chain_probe, transition, transition_taped};
+pub use tape::{backward, free_tape};

@@ -1,0 +1,247 @@
+//! An instance of a sampler plugin: the ABI's functions as safe calls on tensors.
+
+use std::ffi::c_void;
+use std::ptr::{null, null_mut};
+use std::rc::Rc;
+
+use candle_core::{DType, Tensor};
+use flow_sdk::abi::{self, DLTensor, SamplerTable};
+use flow_sdk::view::View;
+use flow_sdk::{Descriptor, Layout, Point, Transition};
+use serde_json::{Map, Value};
+
+use super::instance::{Instance, Tape, checked};
+use super::{CountedTarget, Library, PluginError, Tempering};
+
+/// A sampler for one target, dtype and device.
+pub struct HostSampler {
+    table: &'static SamplerTable,
+    instance: Instance,
+    target: Rc<CountedTarget>,
+}
+
+impl HostSampler {
+    /// Makes an instance.
+    pub fn create(
+        library: &Library,
+        config: &Map<String, Value>,
+        dtype: DType,
+        target: Rc<CountedTarget>,
+    ) -> Result<Self, PluginError> {
+        let table = library.sampler().ok_or_else(|| PluginError::Contract {
+            function: "create",
+            problem: "the plugin has no sampler table".into(),
+        })?;
+        let instance = Instance::create(library, table.into(), config, dtype, Rc::clone(&target))?;
+        Ok(Self { table, instance, target })
+    }
+
+    /// What the plugin says of itself.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.instance.descriptor
+    }
+
+    /// Its named parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.instance.layout
+    }
+
+    /// Number of parameters that are trained.
+    pub fn n_trained(&self) -> usize {
+        self.layout().slices().iter().filter(|slice| !slice.tuned).map(flow_sdk::Slice::len).sum()
+    }
+
+    /// Whether it has parameters that an objective can train.
+    pub fn is_trained(&self) -> bool {
+        self.table.backward.is_some() && self.n_trained() > 0
+    }
+
+    /// Whether its warm-up tunes it.
+    pub fn adapts(&self) -> bool {
+        self.table.adapt.is_some()
+    }
+
+    /// Element type of its chains.
+    pub fn dtype(&self) -> DType {
+        self.instance.dtype
+    }
+
+    /// Initial parameters `[P]`.
+    pub fn init(&self, seed: u64) -> Result<Tensor, PluginError> {
+        self.instance.init(seed)
+    }
+
+    /// Chains at x `[n, d]`, with what the tempered target says there; counted.
+    pub fn place(&self, x: &Tensor, tempering: Tempering) -> targets::Result<Point> {
+        let value = self.target.log_density(x)?;
+        let grad = if self.is_gradient_free() {
+            None
+        } else {
+            // Both at once count as one.
+            Some(tempering.slope(x, &self.target.uncounted().grad(x)?)?)
+        };
+        Ok(Point { log_density: tempering.value(x, &value)?, grad, x: x.clone() })
+    }
+
+    /// Moves every chain once, at the tempered target.
+    pub fn transition(
+        &self,
+        params: &Tensor,
+        from: &Point,
+        seed: u64,
+        tempering: Tempering,
+    ) -> Result<Transition, PluginError> {
+        self.transition_into(params, from, seed, tempering, null_mut())
+    }
+
+    /// Likewise, with the tape for [`HostSampler::backward`], which needs the same tempering.
+    pub fn transition_taped(
+        &self,
+        params: &Tensor,
+        from: &Point,
+        seed: u64,
+        tempering: Tempering,
+    ) -> Result<(Transition, Tape), PluginError> {
+        let mut tape = Tape { raw: null_mut(), free: self.table.free_tape };
+        let step = self.transition_into(params, from, seed, tempering, &raw mut tape.raw)?;
+        Ok((step, tape))
+    }
+
+    /// Gradient `[P]` of Σ proposal·grad_proposal + Σ accept·grad_accept.
+    pub fn backward(
+        &self,
+        tape: Tape,
+        tempering: Tempering,
+        grad_proposal: &Tensor,
+        grad_accept: &Tensor,
+    ) -> Result<Tensor, PluginError> {
+        let Some(backward) = self.table.backward else {
+            return Err(PluginError::Contract { function: "backward", problem: "the sampler is not trained".into() });
+        };
+        let (result, grad) = View::read(grad_proposal, |grad_proposal| {
+            View::read(grad_accept, |grad_accept| {
+                View::write(&[self.layout().len()], self.dtype(), |out| {
+                    self.target.tempered(tempering, || {
+                        checked("backward", |call| {
+                            // SAFETY: the tape is live: `Tape` frees it once, on drop.
+                            unsafe { backward(self.instance.raw, tape.raw, grad_proposal, grad_accept, out, call) }
+                        })
+                    })
+                })
+            })
+        })???;
+        result.map(|()| grad)
+    }
+
+    /// The parameters after transition `step` of a warm-up of `steps`; unchanged where the sampler tunes nothing.
+    pub fn adapt(&self, params: &Tensor, seen: &Transition, step: u64, steps: u64) -> Result<Tensor, PluginError> {
+        let Some(adapt) = self.table.adapt else { return Ok(params.clone()) };
+        let (result, after) = View::read(params, |params| {
+            View::read(&seen.next.x, |x| {
+                View::read(&seen.accept, |accept| {
+                    View::write(&[self.layout().len()], self.dtype(), |out| {
+                        checked("adapt", |call| {
+                            // SAFETY: a live instance and valid views, here and below.
+                            unsafe { adapt(self.instance.raw, params, x, accept, step, steps, out, call) }
+                        })
+                    })
+                })
+            })
+        })????;
+        result.map(|()| after)
+    }
+
+    /// The plugin's own stability figures at x `[n, d]`, by name; empty where it has none.
+    pub fn probe(&self, params: &Tensor, x: &Tensor, seed: u64) -> Result<Vec<(String, f64)>, PluginError> {
+        let Some(probe) = self.table.probe else { return Ok(Vec::new()) };
+        let probes = &self.descriptor().probes;
+        let mut figures = vec![f64::NAN; probes.len()];
+        View::read(params, |params| {
+            View::read(x, |x| {
+                checked("probe", |call| {
+                    // SAFETY: the descriptor says how many figures there are.
+                    unsafe { probe(self.instance.raw, params, x, seed, figures.as_mut_ptr(), call) }
+                })
+            })
+        })???;
+        Ok(probes.iter().cloned().zip(figures).collect())
+    }
+
+    /// Whether it never asks for ∇ log γ.
+    pub fn is_gradient_free(&self) -> bool {
+        self.descriptor().can("gradient-free")
+    }
+
+    fn transition_into(
+        &self,
+        params: &Tensor,
+        from: &Point,
+        seed: u64,
+        tempering: Tempering,
+        tape: *mut *mut c_void,
+    ) -> Result<Transition, PluginError> {
+        let (n, dim) = from.x.dims2().map_err(flow_sdk::Error::from)?;
+        let run = |params, x, log_density, grad| {
+            let from = abi::Point { x, log_density, grad };
+            self.write_transition(n, dim, |next, proposal, accept| {
+                self.target.tempered(tempering, || {
+                    checked("transition", |call| {
+                        let (from, next, raw) = (&raw const from, &raw const *next, self.instance.raw);
+                        // SAFETY: as above.
+                        unsafe {
+                            (self.table.transition)(
+                                raw,
+                                params,
+                                from,
+                                seed,
+                                tempering.beta(),
+                                next,
+                                proposal,
+                                accept,
+                                tape,
+                                call,
+                            )
+                        }
+                    })
+                })
+            })
+        };
+        View::read(params, |params| {
+            View::read(&from.x, |x| {
+                View::read(&from.log_density, |log_density| match &from.grad {
+                    Some(grad) => View::read(grad, |grad| run(params, x, log_density, grad))?,
+                    None => run(params, x, log_density, null()),
+                })
+            })
+        })???
+    }
+
+    /// Calls `f` with views of what a transition returns.
+    fn write_transition(
+        &self,
+        n: usize,
+        dim: usize,
+        f: impl FnOnce(&abi::Point<*mut DLTensor>, *mut DLTensor, *mut DLTensor) -> Result<(), PluginError>,
+    ) -> Result<Transition, PluginError> {
+        let (dtype, free) = (self.dtype(), self.is_gradient_free());
+        let matrix = [n, dim];
+        let (inner, x) = View::write(&matrix, dtype, |x| {
+            View::write(&[n], dtype, |log_density| {
+                View::write(&matrix, dtype, |grad| {
+                    View::write(&matrix, dtype, |proposal| {
+                        View::write(&[n], dtype, |accept| {
+                            let grad = if free { null_mut() } else { grad };
+                            f(&abi::Point { x, log_density, grad }, proposal, accept)
+                        })
+                    })
+                })
+            })
+        })?;
+        let (inner, log_density) = inner?;
+        let (inner, grad) = inner?;
+        let (inner, proposal) = inner?;
+        let (result, accept) = inner?;
+        let grad = (!free).then_some(grad);
+        result.map(|()| Transition { next: Point { x, log_density, grad }, proposal, accept })
+    }
+}
