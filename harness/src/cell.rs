@@ -62,8 +62,21 @@ pub struct Train {
     pub clip_norm: Option<f64>,
     /// Inverse-temperature annealing; `None`: β = 1 throughout.
     pub anneal: Option<Anneal>,
+    /// Settings of the objective `esjd`; none where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub esjd: Option<Esjd>,
     /// This many non-finite steps in a row end the training as diverged. Single ones are skipped and counted.
     pub give_up_after: u64,
+}
+
+/// Settings of the objective `esjd`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Esjd {
+    /// λ², the squared jump at which short and long ones weigh the same.
+    pub scale: f64,
+    /// Weight of the term for chains that start in the base.
+    pub burn_in: f64,
 }
 
 /// Training objective.
@@ -183,10 +196,6 @@ pub struct Sampling {
     pub temperature_power: f64,
     /// Annealed draws behind the bound.
     pub bound_draws: usize,
-    /// Scale λ² of the objective `esjd`.
-    pub esjd_scale: f64,
-    /// Weight of its term for chains that start in the base.
-    pub esjd_burn_in: f64,
 }
 
 /// Where chains start.

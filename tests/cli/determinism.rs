@@ -7,18 +7,19 @@ use predicates::str::contains;
 const SWEEP: &str = "
 version: 1
 name: same
-flows: [{planar: {layers: 2}}, {radial: {layers: 2}}]
+flows: [{planar: {layers: 2}}, {radial: {layers: 2}}, {nn-hmc: {n_steps: 2}}]
 targets: [u1, gmm-9, {gaussian: {dim: 256}}]
 dtype: [f32, f64]
 exclude: [{target: gaussian, dtype: f64}]
 train: {steps: 4, batch: 4096, clip_norm: 1.0}
 eval: {every: 2, draws: 64, final_draws: 256, throughput: false}
+sampling: {chains: 64, warm_up: 4, transitions: 20, temperatures: 4, bound_draws: 64}
 ";
 
 #[test]
 fn neither_jobs_nor_threads_nor_shards_change_a_number() {
     let reference = run(&["run sweep.yaml --jobs 1"]);
-    assert!(reference.runs.len() == 10 && reference.runs.iter().all(|row| row["status"] == "ok"));
+    assert!(reference.runs.len() == 15 && reference.runs.iter().all(|row| row["status"] == "ok"));
     run(&["run sweep.yaml --jobs 2"]).assert_same(&reference);
     run(&["run sweep.yaml --jobs 1 --threads 2"]).assert_same(&reference);
     // The folder goes by the option, the identity of a cell by neither.
@@ -28,13 +29,13 @@ fn neither_jobs_nor_threads_nor_shards_change_a_number() {
 #[test]
 fn a_shard_leaves_the_rest_pending() {
     let sandbox = Sandbox::new(SWEEP);
-    sandbox.harness("run sweep.yaml --shard 3/5").assert().success().stdout(contains("ran now: 2 ok"));
+    sandbox.harness("run sweep.yaml --shard 3/5").assert().success().stdout(contains("ran now: 3 ok"));
     let results = sandbox.results("results/same");
-    assert_eq!(results.statuses(), [("ok".into(), 2), ("pending".into(), 8)].into());
+    assert_eq!(results.statuses(), [("ok".into(), 3), ("pending".into(), 12)].into());
     let rows = results.runs();
     assert!(rows.iter().all(|row| row["status"] == "ok" || !row.contains_key("started_utc")));
-    let done: Vec<usize> = (0..10).filter(|&index| rows[index]["status"] == "ok").collect();
-    assert_eq!(done, [2, 7]);
+    let done: Vec<usize> = (0..15).filter(|&index| rows[index]["status"] == "ok").collect();
+    assert_eq!(done, [2, 7, 12]);
 }
 
 /// Whoever takes the slow cell, which comes first, later meets cells that the other has finished.
@@ -69,7 +70,7 @@ fn collecting_again_changes_no_byte() {
     let tables = || [results.text("runs.csv"), results.text("metrics.csv")];
     let first = tables();
     for _ in 0..2 {
-        sandbox.harness("collect results/same").assert().success().stdout(contains("4 ok, 6 pending"));
+        sandbox.harness("collect results/same").assert().success().stdout(contains("5 ok, 10 pending"));
         assert_eq!(tables(), first);
     }
     std::fs::remove_file(results.path("runs.csv")).unwrap();

@@ -7,6 +7,7 @@ mod determinism;
 mod interrupt;
 mod recorded;
 mod resume;
+mod samplers;
 mod statuses;
 mod unloadable;
 mod verbs;

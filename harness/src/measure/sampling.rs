@@ -122,10 +122,11 @@ mod tests {
     #[test]
     fn independent_draws_are_worth_themselves() {
         let mut stream = Stream::new(3);
-        let trace = trace(20, 500, |_, _| stream.normal());
+        let trace = trace(200, 50, |_, _| stream.normal());
         let figures = chain_figures(&trace, &*gaussian(), Some(&[-0.5, -0.2, -0.8])).unwrap();
         assert!((figures.ess.unwrap() / 1e4 - 1.0).abs() < 0.1 && figures.rhat.unwrap() < 1.01, "{figures:?}");
-        assert!(figures.levy_ess.unwrap() > 0.9 && !figures.frozen);
+        // Of its last lags, which few pairs are left for, some exceed 0.05 by chance.
+        assert!(figures.levy_ess.unwrap() > 0.5 && !figures.frozen);
         // Five standard errors: 0.05 of the mean, 0.035 of the deviation, 0.035 of E log γ beside that of the three.
         assert!(figures.mean_error.unwrap() < 0.05 && figures.sd_error.unwrap() < 0.035);
         assert!((figures.log_density_error.unwrap().value).abs() < 0.035);

@@ -60,7 +60,7 @@ fn training_settings() {
   anneal: {from: 0}
 eval: {every: 0, draws: 1, iw_samples: [1, 2]}
 "), @r#"
-        error: `objective` of `train` must be `reverse-kl` or `data`, but is the text `reverse_kl`
+        error: `objective` of `train` must be one of `reverse-kl`, `data`, `esjd`, but is the text `reverse_kl`
          --> sweep.yaml:6:14
           |
         6 |   objective: reverse_kl

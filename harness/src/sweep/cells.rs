@@ -1,10 +1,12 @@
 //! The resolved sweep.
 
 use super::grid::Grid;
+use super::grid::Kind;
 use super::header::DeviceSpec;
 use super::limits::Limits;
 use super::mask::Mask;
-use crate::cell::{Cell, Eval, Objective, PROTOCOL, Sampling, Train};
+use super::train;
+use crate::cell::{Cell, Eval, Objective, PROTOCOL, Train};
 
 /// More cells than this are a mistake: each has a folder of its own, and a list too many multiplies unseen.
 pub const MAX_CELLS: usize = 100_000;
@@ -14,7 +16,7 @@ pub const MAX_CELLS: usize = 100_000;
 pub struct Sweep {
     /// Name of the results folder.
     pub name: String,
-    /// Cells to run: by flow, its parameters, target, its parameters, training, element type and seed, the last fastest;
+    /// Cells to run: by flow, its parameters, target, its parameters, training, sampling, element type and seed, the last fastest;
     /// each axis in the order of the file.
     pub cells: Vec<Cell>,
     /// Cells taken out, in the same order.
@@ -47,18 +49,23 @@ pub(super) struct Exclusion {
 pub(super) fn cells(
     grid: &Grid,
     eval: &Eval,
-    sampling: &Sampling,
     device: DeviceSpec,
     exclusions: &[Exclusion],
 ) -> (Vec<Cell>, Vec<Excluded>) {
     let (mut cells, mut excluded) = (Vec::new(), Vec::new());
-    // Of either kind: by each training of the file, or not by it.
-    let trainings = [false, true].map(|is_sampler| trainings(grid, is_sampler));
-    let sizes = [grid.flows.len(), grid.targets.len(), grid.trainings.len(), grid.dtypes.len(), grid.seeds.len()];
+    // Of each kind: by each training of the file, or not by it.
+    let of_kind = |kind| (kind, trainings(grid, kind));
+    let by_kind = [Kind::Flow, Kind::Trained, Kind::Untrained].map(of_kind);
+    let axes = [grid.flows.len(), grid.targets.len(), grid.trainings.len(), grid.samplings.len()];
+    let sizes = [axes[0], axes[1], axes[2], axes[3], grid.dtypes.len(), grid.seeds.len()];
     for number in 0..grid.len() {
-        let [f, t, r, d, s] = position(number, sizes);
-        let is_sampler = grid.flows[f].is_sampler;
-        let Some(train) = &trainings[usize::from(is_sampler)][r] else { continue };
+        let [f, t, r, m, d, s] = position(number, sizes);
+        let kind = grid.flows[f].kind;
+        let trainings = by_kind.iter().find_map(|(one, trainings)| (*one == kind).then_some(trainings));
+        let Some(train) = trainings.and_then(|trainings| trainings[r].as_ref()) else { continue };
+        if kind == Kind::Flow && m > 0 {
+            continue;
+        }
         let cell = Cell {
             protocol: PROTOCOL,
             flow: grid.flows[f].flow.clone(),
@@ -66,14 +73,15 @@ pub(super) fn cells(
             target: grid.targets[t].clone(),
             train: train.clone(),
             eval: eval.clone(),
-            sampling: is_sampler.then(|| sampling.clone()),
+            sampling: (kind != Kind::Flow).then(|| grid.samplings[m].sampling.clone()),
             seed: grid.seeds[s],
             dtype: grid.dtypes[d],
             device: device.kind,
         };
         let matches = |one: &&Exclusion| {
             let mask = &one.mask;
-            mask.flows[f] && mask.targets[t] && mask.trainings[r] && mask.dtypes[d] && mask.seeds[s]
+            let chains = mask.samplings[m] && (kind != Kind::Flow || mask.samplings.iter().all(|&matches| matches));
+            mask.flows[f] && mask.targets[t] && mask.trainings[r] && chains && mask.dtypes[d] && mask.seeds[s]
         };
         match exclusions.iter().find(matches) {
             Some(one) => excluded.push(Excluded { cell, rule: one.rule.clone(), line: one.line }),
@@ -83,36 +91,86 @@ pub(super) fn cells(
     (cells, excluded)
 }
 
-/// The trainings of one kind of plugin: an objective that is the other kind's stands for the own one, and a training that
-/// is then the same as an earlier one is left out.
-fn trainings(grid: &Grid, is_sampler: bool) -> Vec<Option<Train>> {
-    let own = if is_sampler { Objective::Esjd } else { Objective::ReverseKl };
-    let mut seen: Vec<Train> = Vec::new();
-    // What the file asks of this kind in so many words comes first.
-    let fits = |train: &Train| train.objective.is_for_samplers() == is_sampler;
-    seen.extend(grid.trainings.iter().map(|training| training.train.clone()).filter(fits));
+/// The trainings of one kind of plugin: an objective that is another kind's stands for the own one, and of trainings that
+/// are the same for this kind the first is taken. What is not trained has one, of no steps.
+fn trainings(grid: &Grid, kind: Kind) -> Vec<Option<Train>> {
+    let default = if kind == Kind::Flow { Objective::ReverseKl } else { Objective::Esjd };
+    let fits = |train: &Train| train.objective.is_for_samplers() == (kind != Kind::Flow);
+    let own = |train: &Train| match kind {
+        Kind::Untrained => Train { objective: default, steps: 0, ..train::default() },
+        _ => Train {
+            objective: if fits(train) { train.objective } else { default },
+            esjd: train.esjd.filter(|_| kind != Kind::Flow),
+            ..train.clone()
+        },
+    };
+    let all = || grid.trainings.iter().map(|training| &training.train);
+    // What the file asks of this kind in so many words goes before what stands for it.
+    let asked: Vec<Train> = all().filter(|train| fits(train)).map(own).collect();
+    let mut taken: Vec<Train> = Vec::new();
     let mut take = |train: &Train| {
-        if fits(train) {
-            return Some(train.clone());
-        }
-        let instead = Train { objective: own, ..train.clone() };
-        // For a flow any objective of its own will do instead of `esjd`.
-        let same = |one: &Train| Train { objective: own, ..one.clone() } == instead;
-        if seen.iter().any(same) {
+        let mine = own(train);
+        let objective = default;
+        let alike = |one: &Train| Train { objective, ..one.clone() } == Train { objective, ..mine.clone() };
+        if taken.contains(&mine) || (!fits(train) && asked.iter().any(alike)) {
             return None;
         }
-        seen.push(instead.clone());
-        Some(instead)
+        taken.push(mine.clone());
+        Some(mine)
     };
-    grid.trainings.iter().map(|training| take(&training.train)).collect()
+    all().map(&mut take).collect()
 }
 
 /// Index on each axis, the last fastest.
-fn position(mut number: usize, sizes: [usize; 5]) -> [usize; 5] {
-    let mut at = [0; 5];
+fn position(mut number: usize, sizes: [usize; 6]) -> [usize; 6] {
+    let mut at = [0; 6];
     for (at, size) in at.iter_mut().zip(sizes).rev() {
         *at = number % size;
         number /= size;
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::paper::{sweep, with};
+    use crate::cell::{Objective, Start};
+
+    /// Objectives of the cells of a flow and of a sampler, in order.
+    fn objectives(train: &str) -> [Vec<Objective>; 2] {
+        let cells = sweep(&with(&format!("flows: [planar, walker]\n{train}"))).unwrap().cells;
+        ["planar", "walker"]
+            .map(|name| cells.iter().filter(|cell| cell.flow.name == name).map(|cell| cell.train.objective).collect())
+    }
+
+    #[test]
+    fn each_kind_is_trained_by_its_own_objective() {
+        use Objective::{Data, Esjd, ReverseKl};
+        assert_eq!(objectives(""), [vec![ReverseKl], vec![Esjd]]);
+        assert_eq!(objectives("train: {objective: [reverse-kl, data]}\n"), [vec![ReverseKl, Data], vec![Esjd]]);
+        assert_eq!(objectives("train: {objective: [esjd, data]}\n"), [vec![Data], vec![Esjd]]);
+        assert_eq!(objectives("train: {objective: esjd, steps: [1, 2]}\n"), [vec![ReverseKl; 2], vec![Esjd; 2]]);
+        assert_eq!(objectives("train: {esjd: {burn_in: [0, 1]}}\n"), [vec![ReverseKl], vec![Esjd; 2]]);
+    }
+
+    /// A sampler that nothing would train has one cell, whatever the trainings; a flow one, whatever the ways of sampling.
+    #[test]
+    fn axes_of_the_other_kinds_do_not_multiply() {
+        let text = "flows: [planar, walker, stroller]\ntrain: {steps: [1, 2]}\nsampling: {temperatures: [0, 5, 9]}\n";
+        let cells = sweep(&with(text)).unwrap().cells;
+        let count = |name: &str| cells.iter().filter(|cell| cell.flow.name == name).count();
+        assert_eq!(["planar", "walker", "stroller"].map(count), [2, 6, 3]);
+        assert!(cells.iter().filter(|cell| cell.flow.name == "stroller").all(|cell| cell.train.steps == 0));
+        let rule = "exclude: [{flow: walker, temperatures: [0, 9]}]\n";
+        assert_eq!(sweep(&with(&format!("{text}{rule}"))).unwrap().cells.len(), 2 + 2 + 3);
+    }
+
+    /// A flow's identity does not depend on what concerns samplers alone.
+    #[test]
+    fn only_samplers_have_sampler_settings() {
+        let cells = sweep(&with("flows: [planar, walker]\nsampling: {start: exact}\n")).unwrap().cells;
+        assert!(cells[0].sampling.is_none() && cells[0].train.esjd.is_none());
+        assert_eq!(cells[1].sampling.as_ref().map(|sampling| sampling.start), Some(Start::Exact));
+        assert_eq!(cells[1].train.esjd.map(|esjd| (esjd.scale, esjd.burn_in)), Some((0.1, 1.0)));
+    }
 }

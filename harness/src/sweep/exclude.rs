@@ -30,6 +30,7 @@ pub(super) enum Section {
     Flow,
     Target,
     Train,
+    Sampling,
     Dtype,
     Seed,
 }
@@ -39,6 +40,7 @@ pub(super) struct Keys {
     pub flow: Vec<String>,
     pub target: Vec<String>,
     pub train: Vec<String>,
+    pub sampling: Vec<String>,
     /// Whether every flow and target was understood; if not, an unknown key may be one of theirs.
     pub complete: bool,
 }
@@ -102,6 +104,7 @@ impl Keys {
             (Section::Flow, "flow", &self.flow),
             (Section::Target, "target", &self.target),
             (Section::Train, "train", &self.train),
+            (Section::Sampling, "sampling", &self.sampling),
         ];
         match key {
             "flow" => return Some((Section::Flow, String::new())),

@@ -5,6 +5,7 @@ use super::components;
 use super::findings::{Findings, quoted};
 use super::node::{Node, Span};
 use super::parameters::Parameters;
+use super::sampling;
 use super::train::Training;
 use crate::cell::{Component, Dtype};
 use serde_json::{Map, Value};
@@ -15,6 +16,8 @@ pub(super) struct Grid {
     pub flows: Vec<FlowVariant>,
     pub targets: Vec<Component>,
     pub trainings: Vec<Training>,
+    /// Of samplers; flows go by the first.
+    pub samplings: Vec<sampling::Variant>,
     pub dtypes: Vec<Dtype>,
     pub seeds: Vec<u64>,
 }
@@ -23,8 +26,17 @@ pub(super) struct Grid {
 pub(super) struct FlowVariant {
     pub flow: Component,
     pub plugin_sha256: String,
-    /// Whether it is a Markov-chain sampler.
-    pub is_sampler: bool,
+    pub kind: Kind,
+}
+
+/// What a flow is to a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Flow,
+    /// A sampler with parameters to be trained.
+    Trained,
+    /// A sampler that no training would change.
+    Untrained,
 }
 
 /// What flows or targets a file names, expanded.
@@ -45,16 +57,18 @@ impl<T> Default for Named<T> {
 impl Grid {
     /// Number of cells, before exclusion.
     pub fn len(&self) -> usize {
-        [self.targets.len(), self.trainings.len(), self.dtypes.len(), self.seeds.len()]
+        [self.targets.len(), self.trainings.len(), self.samplings.len(), self.dtypes.len(), self.seeds.len()]
             .into_iter()
             .fold(self.flows.len(), usize::saturating_mul)
     }
 
     /// The lengths of the axes, for messages.
     pub fn sizes(&self) -> String {
-        let Self { flows, targets, trainings, dtypes, seeds } = self;
+        let Self { flows, targets, trainings, samplings, dtypes, seeds } = self;
+        let chains =
+            if samplings.len() > 1 { format!(" × {} ways of sampling", samplings.len()) } else { String::new() };
         format!(
-            "{} flows × {} targets × {} trainings × {} dtypes × {} seeds",
+            "{} flows × {} targets × {} trainings{chains} × {} dtypes × {} seeds",
             flows.len(),
             targets.len(),
             trainings.len(),
@@ -81,8 +95,12 @@ pub(super) fn flows(node: &Node, catalog: &Catalog, findings: &mut Findings) -> 
         };
         for params in expand(&entry, parameters, &mut named.parameters, findings) {
             let flow = Component { name: entry.name.to_owned(), params };
-            let is_sampler = plugin.descriptor.as_ref().is_ok_and(|descriptor| descriptor.kind == "sampler");
-            named.variants.push(FlowVariant { flow, plugin_sha256: plugin.sha256.clone(), is_sampler });
+            let kind = match &plugin.descriptor {
+                Ok(descriptor) if descriptor.kind == "sampler" && descriptor.can("train") => Kind::Trained,
+                Ok(descriptor) if descriptor.kind == "sampler" => Kind::Untrained,
+                _ => Kind::Flow,
+            };
+            named.variants.push(FlowVariant { flow, plugin_sha256: plugin.sha256.clone(), kind });
             spans.push(entry.span);
         }
     }

@@ -12,6 +12,7 @@ pub(super) struct Mask {
     pub flows: Vec<bool>,
     pub targets: Vec<bool>,
     pub trainings: Vec<bool>,
+    pub samplings: Vec<bool>,
     pub dtypes: Vec<bool>,
     pub seeds: Vec<bool>,
 }
@@ -39,10 +40,16 @@ impl Rule {
                 |training, key| training.facts.get(key).cloned(),
                 findings,
             ),
+            samplings: self.matches(
+                Section::Sampling,
+                &grid.samplings,
+                |variant, key| variant.facts.get(key).cloned(),
+                findings,
+            ),
             dtypes: self.matches(Section::Dtype, &grid.dtypes, |dtype, _| serde_json::to_value(dtype).ok(), findings),
             seeds: self.matches(Section::Seed, &grid.seeds, |&seed, _| Some(seed.into()), findings),
         };
-        let everywhere = [&mask.flows, &mask.targets, &mask.trainings, &mask.dtypes, &mask.seeds]
+        let everywhere = [&mask.flows, &mask.targets, &mask.trainings, &mask.samplings, &mask.dtypes, &mask.seeds]
             .into_iter()
             .all(|axis| axis.contains(&true));
         if !everywhere && findings.len() == before {

@@ -72,6 +72,14 @@ pub(super) fn catalog() -> Catalog {
             ("planar", Ok(descriptor("planar", chain.clone()))),
             ("radial", Ok(descriptor("radial", chain))),
             ("hamiltonian", Ok(descriptor("hamiltonian", hamiltonian))),
+            (
+                "stroller",
+                Ok(Descriptor { kind: "sampler".into(), ..descriptor("stroller", json!({"type": "object"})) }),
+            ),
+            ("walker", {
+                let descriptor = descriptor("walker", json!({"type": "object"}));
+                Ok(Descriptor { kind: "sampler".into(), capabilities: vec!["train".into()], ..descriptor })
+            }),
             ("broken", Err("undefined symbol: flow_plugin".to_owned())),
         ]
         .map(|(name, descriptor)| (name.to_owned(), Plugin { sha256: format!("hash of {name}"), descriptor }))

@@ -48,7 +48,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     let seeds = seeds::read(top.get("seeds"), findings);
     let trainings = train::read(top.get("train"), root, findings);
     let eval = eval::read(top.get("eval"), root, findings);
-    let sampling = sampling::read(top.get("sampling"), root, findings);
+    let samplings = sampling::read(top.get("sampling"), root, findings);
     let limits = limits::read(top.get("limits"), findings);
     let device = header::device(top.get("device"), overrides.device.as_deref(), findings);
     let dtypes = dtypes(top.get("dtype"), root, findings);
@@ -57,12 +57,13 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
         flow: flows.parameters,
         target: targets.parameters,
         train: train::names(),
+        sampling: sampling::names(),
         complete: flows.complete && targets.complete,
     };
     let grid_is_sound = findings.is_empty();
     let rules = exclude::read(top.get("exclude"), &keys, findings);
 
-    let grid = Grid { flows: flows.variants, targets: targets.variants, trainings, dtypes, seeds };
+    let grid = Grid { flows: flows.variants, targets: targets.variants, trainings, samplings, dtypes, seeds };
     if grid.len() > MAX_CELLS {
         findings
             .error(root, format!("the axes multiply to more than {MAX_CELLS} cells: {}", grid.sizes()))
@@ -83,7 +84,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     if !findings.is_empty() {
         return None;
     }
-    let (cells, excluded) = cells(&grid, &eval?, &sampling?, device, &exclusions);
+    let (cells, excluded) = cells(&grid, &eval?, device, &exclusions);
     if cells.is_empty() {
         let at = top.get("exclude").map_or(root, |node| node.span);
         findings.error(at, "the rules exclude every cell").help("remove one of them");

@@ -4,7 +4,7 @@ use super::findings::Findings;
 use super::node::{Node, Span};
 use super::parameters::Parameters;
 use crate::cell::Sampling;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// JSON Schema of the section: the one place of its bounds and defaults.
 pub(super) fn schema() -> Value {
@@ -22,26 +22,41 @@ pub(super) fn schema() -> Value {
             "temperatures": {"type": "integer", "minimum": 0, "default": 100},
             "temperature_power": {"type": "number", "exclusiveMinimum": 0, "default": 2.0},
             "bound_draws": {"type": "integer", "minimum": 2, "default": 1000},
-            "esjd_scale": {"type": "number", "exclusiveMinimum": 0, "default": 0.1},
-            "esjd_burn_in": {"type": "number", "minimum": 0, "default": 1.0},
         },
         "additionalProperties": false,
     })
 }
 
-/// Reads the section; `None` where it is wrong.
-pub(super) fn read(node: Option<&Node>, root: Span, findings: &mut Findings) -> Option<Sampling> {
+/// One way to run chains, with its settings by the names that exclude rules use.
+pub(super) struct Variant {
+    pub sampling: Sampling,
+    pub facts: Map<String, Value>,
+}
+
+/// All ways that the section stands for; without it, the one of its defaults.
+pub(super) fn read(node: Option<&Node>, root: Span, findings: &mut Findings) -> Vec<Variant> {
     let at = node.map_or(root, |node| node.span);
-    let read = Parameters::without_axes("`sampling`", &schema())
-        .map(|parameters| parameters.expand(node, at, findings).pop())
-        .and_then(|settings| {
-            settings
-                .map(|settings| serde_json::from_value::<Sampling>(Value::Object(settings)))
-                .transpose()
-                .map_err(|error| error.to_string())
-        });
-    read.unwrap_or_else(|error| {
-        findings.error(at, format!("`sampling` cannot be read: {error}"));
-        None
-    })
+    let parameters = match Parameters::new("`sampling`", &schema()) {
+        Ok(parameters) => parameters,
+        Err(error) => {
+            findings.error(at, format!("the schema of `sampling` is broken: {error}"));
+            return Vec::new();
+        }
+    };
+    let mut variants = Vec::new();
+    for facts in parameters.expand(node, at, findings) {
+        match serde_json::from_value(Value::Object(facts.clone())) {
+            Ok(sampling) => variants.push(Variant { sampling, facts }),
+            Err(error) => {
+                findings.error(at, format!("`sampling` cannot be read: {error}"));
+            }
+        }
+    }
+    super::grid::refuse_repeats(variants.iter().map(|variant| (&variant.facts, at)), "sampling", findings);
+    variants
+}
+
+/// The names of the keys that exclude rules can use.
+pub(super) fn names() -> Vec<String> {
+    schema()["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
 }

@@ -28,7 +28,7 @@ pub fn schema(catalog: &Catalog) -> Value {
             ]},
             "train": map_of_axes(&train::schema()),
             "eval": eval::schema(),
-            "sampling": sampling::schema(),
+            "sampling": map_of_axes(&sampling::schema()),
             "limits": {
                 "type": "object",
                 "properties": {

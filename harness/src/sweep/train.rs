@@ -37,6 +37,16 @@ pub(super) fn schema() -> Value {
         "required": ["from", "steps"],
         "additionalProperties": false,
     });
+    // What the authors' code has.
+    let esjd = json!({
+        "type": "object",
+        "properties": {
+            "scale": {"type": "number", "exclusiveMinimum": 0, "default": 0.1},
+            "burn_in": {"type": "number", "minimum": 0, "default": 1.0},
+        },
+        "additionalProperties": false,
+        "default": {"scale": 0.1, "burn_in": 1.0},
+    });
     json!({
         "type": "object",
         "properties": {
@@ -49,6 +59,7 @@ pub(super) fn schema() -> Value {
                 "default": "constant",
             },
             "clip_norm": {"type": ["number", "null"], "exclusiveMinimum": 0, "default": null},
+            "esjd": esjd,
             "anneal": {"anyOf": [anneal, {"type": "null"}], "default": null},
             "give_up_after": {"type": "integer", "minimum": 1, "default": 100},
         },
@@ -80,6 +91,12 @@ pub(super) fn read(node: Option<&Node>, root: Span, findings: &mut Findings) -> 
     }
     super::grid::refuse_repeats(trainings.iter().map(|training| (&training.facts, at)), "training", findings);
     trainings
+}
+
+/// The training of a file that says nothing of it.
+pub(super) fn default() -> Train {
+    let trainings = read(None, Span::new(0, 0), &mut Findings::default());
+    trainings.into_iter().next().expect("the defaults of the schema are a training").train
 }
 
 /// The names of the keys that exclude rules can use.
@@ -164,7 +181,7 @@ mod tests {
         let trainings = read(None, Span::new(0, 0), &mut findings);
         assert!(findings.is_empty());
         let [training] = trainings.as_slice() else { panic!("one training") };
-        insta::assert_snapshot!(serde_json::to_string(&training.train).unwrap(), @r#"{"objective":"reverse-kl","steps":2000,"batch":256,"optimizer":{"adam":{"lr":0.001,"beta1":0.9,"beta2":0.999,"eps":1e-8}},"schedule":"constant","clip_norm":null,"anneal":null,"give_up_after":100}"#);
+        insta::assert_snapshot!(serde_json::to_string(&training.train).unwrap(), @r#"{"objective":"reverse-kl","steps":2000,"batch":256,"optimizer":{"adam":{"lr":0.001,"beta1":0.9,"beta2":0.999,"eps":1e-8}},"schedule":"constant","clip_norm":null,"anneal":null,"esjd":{"scale":0.1,"burn_in":1.0},"give_up_after":100}"#);
         assert!(names().contains(&"lr".to_owned()) && names().contains(&"floor".to_owned()));
     }
 }

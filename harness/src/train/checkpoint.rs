@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::adam::Adam;
-use super::{Counts, Trainer, Window};
+use super::{Counts, Jump, Trainer, Window};
 use crate::cell::Train;
 use crate::results::{MetricRow, write_atomically};
 
@@ -29,6 +29,8 @@ pub struct Record {
     pub grad_norms: Vec<f64>,
     /// Norms by group since the last evaluation.
     pub window: Window,
+    /// Steps of a sampler's training since the last evaluation.
+    pub jumps: Vec<Jump>,
     /// Target evaluations counted.
     pub target_evals: u64,
     /// Seconds of training and evaluation.

@@ -14,9 +14,10 @@
 use candle_core::{DType, Device, Tensor};
 use flow_kernels::philox::derive_seed;
 use flow_sdk::Base;
+use serde::{Deserialize, Serialize};
 
 use super::At;
-use crate::cell::Sampling;
+use crate::cell;
 use crate::host::{HostSampler, Tempering};
 
 /// Keeps 1/δ finite.
@@ -24,35 +25,35 @@ const FLOOR: f64 = 1e-4;
 
 /// The objective of a sampler's cell.
 pub struct Esjd {
-    sampling: Sampling,
+    settings: cell::Esjd,
+    base_sd: f64,
     dim: usize,
 }
 
-/// A gradient, with what was seen on the way.
-pub struct Seen {
-    /// `[P]`.
-    pub grad: Tensor,
+/// What a gradient saw on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Jump {
     /// The loss.
     pub loss: f64,
     /// Mean squared jump E_p[δ] of the chains that are being run.
-    pub jump: f64,
+    pub square: f64,
     /// Their mean acceptance probability.
     pub acceptance: f64,
 }
 
 impl Esjd {
-    /// For chains in `dim` dimensions.
-    pub fn new(sampling: Sampling, dim: usize) -> Self {
-        Self { sampling, dim }
+    /// For chains in `dim` dimensions, from a Gaussian base of that standard deviation.
+    pub fn new(settings: cell::Esjd, base_sd: f64, dim: usize) -> Self {
+        Self { settings, base_sd, dim }
     }
 
-    /// Gradient of the loss over `batch` chains of either kind. Moves `at.chains`, or puts them into the base first.
-    pub fn gradient(&self, sampler: &HostSampler, at: At<'_>) -> anyhow::Result<Seen> {
+    /// Gradient `[P]` of the loss over `batch` chains of either kind. Moves `at.chains`, or puts them into the base first.
+    pub fn gradient(&self, sampler: &HostSampler, at: At<'_>) -> anyhow::Result<(Tensor, Jump)> {
         let (batch, tempering) = (at.batch, Tempering::Power { beta: at.beta });
         let base = |stream: u64| -> anyhow::Result<Tensor> {
             let z =
                 Base::Gaussian.draw(derive_seed(at.seed, stream, 0), batch, self.dim, sampler.dtype(), &Device::Cpu)?;
-            Ok((z * self.sampling.base_sd)?)
+            Ok((z * self.base_sd)?)
         };
         let running = match at.chains.take() {
             Some(chains) => chains,
@@ -67,10 +68,10 @@ impl Esjd {
         let jumps = wide(&(&step.proposal - &x)?)?;
         let accept = wide(&step.accept)?;
         let (mut grad_jump, mut grad_accept) = (vec![0.0; jumps.len()], vec![0.0; accept.len()]);
-        let (mut loss, mut jump, scale) = (0.0, 0.0, self.sampling.esjd_scale);
+        let (mut loss, mut jump, scale) = (0.0, 0.0, self.settings.scale);
         let rows = jumps.chunks_exact(self.dim).zip(grad_jump.chunks_exact_mut(self.dim));
         for (index, ((row, grad), (accept, grad_accept))) in rows.zip(accept.iter().zip(&mut grad_accept)).enumerate() {
-            let weight = if index < batch { 1.0 } else { self.sampling.esjd_burn_in } / batch as f64;
+            let weight = if index < batch { 1.0 } else { self.settings.burn_in } / batch as f64;
             let square: f64 = row.iter().map(|v| v * v).sum();
             let square = if square.is_finite() { square } else { 0.0 };
             let delta = square * accept + FLOOR;
@@ -90,6 +91,6 @@ impl Esjd {
         let grad_accept = Tensor::from_vec(grad_accept, n, &Device::Cpu)?.to_dtype(dtype)?;
         let grad = sampler.backward(tape, tempering, &grad_proposal, &grad_accept)?;
         let acceptance = accept[..batch].iter().sum::<f64>() / batch as f64;
-        Ok(Seen { grad, loss, jump, acceptance })
+        Ok((grad, Jump { loss, square: jump, acceptance }))
     }
 }

@@ -9,7 +9,7 @@ mod schedule;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, Record};
-pub use esjd::{Esjd, Seen};
+pub use esjd::{Esjd, Jump};
 pub use norms::{Groups, Norms, Window};
 pub use objective::Objective;
 pub use schedule::{inverse_temperature, rate_factor};

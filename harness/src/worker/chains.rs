@@ -266,8 +266,7 @@ fn time(subject: &SamplerSubject, run: &mut Run<'_>, figures: &mut Figures, x: &
             Ok(())
         })?;
         let train = if scratch.train.steps > 0 {
-            let step =
-                || scratch.step(layout, groups, |at| Ok(subject.objective.gradient(sampler, at)?.grad)).map(drop);
+            let step = || scratch.step(layout, groups, |at| Ok(subject.objective.gradient(sampler, at)?.0)).map(drop);
             Some(measure(batch, step)?)
         } else {
             None

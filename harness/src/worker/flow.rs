@@ -13,7 +13,7 @@ use crate::host::{CountedTarget, HostFlow, PluginError};
 use crate::measure::{Evaluation, Evaluator};
 use crate::results::Figures;
 use crate::streams::{Purpose, seed_for};
-use crate::train::{At, Objective, Window};
+use crate::train::{At, Objective, Record, Window};
 
 /// Draws on which a plugin probes itself.
 pub(super) const PROBE_DRAWS: usize = 64;
@@ -61,11 +61,11 @@ impl Subject for FlowSubject {
         true
     }
 
-    fn gradient(&mut self, at: At<'_>) -> Result<Tensor> {
+    fn gradient(&self, at: At<'_>, _: &mut Record) -> Result<Tensor> {
         self.objective.gradient(&self.flow, at)
     }
 
-    fn look(&mut self, run: &mut Run<'_>) -> Result<()> {
+    fn look(&self, run: &mut Run<'_>) -> Result<()> {
         let n = run.cell.eval.draws;
         let evaluation = self.evaluate(run, n, Purpose::Evaluate)?;
         let probes = self.probe(run)?;

@@ -68,7 +68,7 @@ fn attempt(
     let trained_slices = run.layout.slices().iter().filter(|slice| !slice.tuned);
     figures.n_params = Some(trained_slices.map(|slice| slice.len() as u64).sum());
     figures.plugin_version = Some(subject.descriptor().version.clone());
-    let trained = run.train(&mut *subject)?;
+    let trained = run.train(&*subject)?;
     run.report_training(figures);
     let ending = match trained {
         Trained::Stopped => return Ok(None),

@@ -8,13 +8,13 @@ use flow_sdk::{Descriptor, Layout};
 
 use super::run::{Ending, Run};
 use super::subject::Subject;
-use crate::cell::Sampling;
+use crate::cell::{self, Sampling};
 use crate::host::{CountedTarget, HostSampler, PluginError};
 use crate::measure::percentile;
 use crate::results::Figures;
 use crate::sample::{Chains, Trace};
 use crate::streams::{Purpose, seed_for};
-use crate::train::{At, Esjd, Seen, Window};
+use crate::train::{At, Esjd, Jump, Record, Window};
 
 /// Chains at which a plugin probes itself.
 const PROBE_CHAINS: usize = 64;
@@ -27,14 +27,12 @@ pub(super) struct SamplerSubject {
     pub(super) objective: Esjd,
     /// What the chains left, once they were run.
     pub(super) trace: Option<Trace>,
-    /// Training steps since the last look.
-    recent: Vec<Seen>,
 }
 
 impl SamplerSubject {
-    pub(super) fn new(sampler: HostSampler, target: Rc<CountedTarget>, sampling: Sampling) -> Self {
-        let objective = Esjd::new(sampling.clone(), target.uncounted().dim());
-        Self { sampler, target, sampling, objective, trace: None, recent: Vec::new() }
+    pub(super) fn new(sampler: HostSampler, target: Rc<CountedTarget>, sampling: Sampling, esjd: cell::Esjd) -> Self {
+        let objective = Esjd::new(esjd, sampling.base_sd, target.uncounted().dim());
+        Self { sampler, target, sampling, objective, trace: None }
     }
 
     /// Its chains, in a cell of that seed.
@@ -75,28 +73,28 @@ impl Subject for SamplerSubject {
         self.sampler.is_trained()
     }
 
-    fn gradient(&mut self, at: At<'_>) -> Result<Tensor> {
-        let seen = self.objective.gradient(&self.sampler, at)?;
-        let grad = seen.grad.clone();
-        self.recent.push(seen);
+    fn gradient(&self, at: At<'_>, record: &mut Record) -> Result<Tensor> {
+        let (grad, jump) = self.objective.gradient(&self.sampler, at)?;
+        // What is not finite has no place in a checkpoint, and is counted as a step that was skipped.
+        if [jump.loss, jump.square, jump.acceptance].iter().all(|figure| figure.is_finite()) {
+            record.jumps.push(jump);
+        }
         Ok(grad)
     }
 
     /// How the training's own chains did since the last look: medians, which one bad step does not move.
-    fn look(&mut self, run: &mut Run<'_>) -> Result<()> {
+    fn look(&self, run: &mut Run<'_>) -> Result<()> {
         let probes = self.probe(run, &self.here(run)?)?;
-        let recent = std::mem::take(&mut self.recent);
-        let figures: [(&str, fn(&Seen) -> f64); 3] = [
-            ("esjd_loss", |seen| seen.loss),
-            ("squared_jump", |seen| seen.jump),
-            ("acceptance", |seen| seen.acceptance),
-        ];
-        for (name, figure) in figures {
+        let recent = std::mem::take(&mut run.record.jumps);
+        let mut note = |name: &str, figure: fn(&Jump) -> f64| {
             let values: Vec<f64> = recent.iter().map(figure).collect();
             if let Some(median) = percentile(&values, 0.5) {
                 run.push(name, Some(median), None, Some(values.len()));
             }
-        }
+        };
+        note("esjd_loss", |jump| jump.loss);
+        note("squared_jump", |jump| jump.square);
+        note("acceptance", |jump| jump.acceptance);
         run.note_steps();
         run.note_probes(&probes, PROBE_CHAINS);
         run.record.window = Window::default();

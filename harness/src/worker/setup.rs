@@ -36,10 +36,10 @@ impl<'a> Run<'a> {
             Dtype::F32 => DType::F32,
             Dtype::F64 => DType::F64,
         };
-        let subject: Box<dyn Subject> = match (&cell.sampling, library.sampler()) {
-            (Some(sampling), Some(_)) => {
+        let subject: Box<dyn Subject> = match (&cell.sampling, cell.train.esjd) {
+            (Some(sampling), Some(esjd)) => {
                 let sampler = HostSampler::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
-                Box::new(SamplerSubject::new(sampler, Rc::clone(&target), sampling.clone()))
+                Box::new(SamplerSubject::new(sampler, Rc::clone(&target), sampling.clone(), esjd))
             }
             _ => {
                 let flow = HostFlow::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;

@@ -7,7 +7,7 @@ use flow_sdk::{Descriptor, Layout};
 use super::run::{Ending, Run};
 use crate::host::PluginError;
 use crate::results::Figures;
-use crate::train::At;
+use crate::train::{At, Record};
 
 /// A plugin's instance with all that its kind needs to be trained and measured.
 pub(super) trait Subject {
@@ -23,11 +23,11 @@ pub(super) trait Subject {
     /// Whether it has parameters that an objective can train.
     fn learns(&self) -> bool;
 
-    /// Gradient `[P]` of the cell's objective.
-    fn gradient(&mut self, at: At<'_>) -> Result<Tensor>;
+    /// Gradient `[P]` of the cell's objective; what else it saw goes into the record.
+    fn gradient(&self, at: At<'_>, record: &mut Record) -> Result<Tensor>;
 
     /// A look in the middle of the training, recorded.
-    fn look(&mut self, run: &mut Run<'_>) -> Result<()>;
+    fn look(&self, run: &mut Run<'_>) -> Result<()>;
 
     /// The end of a training: measured, refused if it cannot be, timed; `None` where it was asked to stop.
     fn conclude(&mut self, run: &mut Run<'_>, figures: &mut Figures) -> Result<Option<Ending>>;

@@ -23,7 +23,7 @@ pub(super) enum Trained {
 }
 
 impl Run<'_> {
-    pub(super) fn train(&mut self, subject: &mut dyn Subject) -> Result<Trained> {
+    pub(super) fn train(&mut self, subject: &dyn Subject) -> Result<Trained> {
         if self.trainer.train.steps > 0 && !subject.learns() {
             // Nothing that the objective could move.
             self.trainer.train.steps = 0;
@@ -40,7 +40,10 @@ impl Run<'_> {
                 return Ok(Trained::Finished);
             }
             let (started, paused) = (Instant::now(), self.link.paused());
-            let outcome = self.trainer.step(&self.layout, &self.groups, |at| subject.gradient(at))?;
+            let outcome = {
+                let record = &mut self.record;
+                self.trainer.step(&self.layout, &self.groups, |at| subject.gradient(at, record))?
+            };
             let stood_still = self.link.paused().saturating_sub(paused);
             self.record.train_s += started.elapsed().saturating_sub(stood_still).as_secs_f64();
             match outcome {
