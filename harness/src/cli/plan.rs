@@ -81,8 +81,12 @@ fn settings(cell: &Cell) -> BTreeMap<String, String> {
     };
     add(format!("flow {}", cell.flow.name), &cell.flow.params);
     add(format!("target {}", cell.target.name), &cell.target.params);
-    if let Ok(Value::Object(train)) = serde_json::to_value(&cell.train) {
-        add("train".into(), &train);
+    // What varies is asked flow by flow: kinds of plugins are trained in ways of their own.
+    let sections = [("train", serde_json::to_value(&cell.train)), ("sampling", serde_json::to_value(&cell.sampling))];
+    for (name, section) in sections {
+        if let Ok(Value::Object(section)) = section {
+            add(format!("{name} of {}", cell.flow.name), &section);
+        }
     }
     all.insert("dtype".into(), serde_json::json!(cell.dtype).to_string().replace('"', ""));
     all
