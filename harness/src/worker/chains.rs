@@ -1,16 +1,16 @@
-//! The end of a sampler's cell: its chains warmed up, run and measured, log Z bounded, its speed taken.
+//! The end of a sampler's training: its chains warmed up, run, measured, refused if they cannot be.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use flow_sdk::Point;
 
+use super::bound::{bound, likeness};
 use super::conclude::{fill, finite};
 use super::run::{Ending, Run};
-use super::sampler::{SamplerSubject, thinned};
-use crate::host::Tempering;
-use crate::measure::{ChainFigures, Evaluation, Likeness, chain_figures, impossible, measure, within_bounds};
+use super::sampler::SamplerSubject;
+use crate::measure::{ChainFigures, chain_figures, impossible, within_bounds};
 use crate::results::{Figures, SamplerFigures, Status};
-use crate::sample::{Annealing, Trace};
+use crate::sample::Trace;
 use crate::streams::{Purpose, seed_for};
 
 /// Where the chains are after the warm-up and the measured transitions.
@@ -60,7 +60,7 @@ fn attempt(subject: &mut SamplerSubject, run: &mut Run<'_>, figures: &mut Figure
     subject.trace = Some(ran.trace);
 
     let before = run.target.evaluations();
-    let Some(evaluation) = bound(subject, run, Purpose::Anneal, run_draws(subject))? else { return Ok(None) };
+    let Some(evaluation) = bound(subject, run, Purpose::Anneal, subject.sampling.bound_draws)? else { return Ok(None) };
     let annealing_evals = run.target.evaluations() - before;
     run.target.set_evaluations(before);
     if let Some(mut evaluation) = evaluation {
@@ -69,8 +69,9 @@ fn attempt(subject: &mut SamplerSubject, run: &mut Run<'_>, figures: &mut Figure
         let mut refused = impossible(&evaluation, log_z, run.cell.dtype, dim);
         if refused.is_some() {
             // As for flows: independent draws decide, and more of them.
-            let again =
-                run.target.without_counting(|| bound(subject, run, Purpose::Confirm, 4 * run_draws(subject)))?;
+            let again = run
+                .target
+                .without_counting(|| bound(subject, run, Purpose::Confirm, 4 * subject.sampling.bound_draws))?;
             let Some(Some(again)) = again else { return Ok(None) };
             evaluation = again;
             refused = impossible(&evaluation, log_z, run.cell.dtype, dim);
@@ -95,10 +96,10 @@ fn attempt(subject: &mut SamplerSubject, run: &mut Run<'_>, figures: &mut Figure
     if let Err(reason) = within_bounds(probe("log_det_error_p50"), None, run.cell.dtype) {
         return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
     }
-    if let Some(reason) = contradiction(subject, run, &ran.end)? {
+    if let Some(reason) = super::carried::contradiction(subject, run, &ran.end)? {
         return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
     }
-    if run.cell.eval.throughput && !time(subject, run, figures, &ran.end)? {
+    if run.cell.eval.throughput && !super::timing::sampler(subject, run, figures, &ran.end)? {
         return Ok(None);
     }
     Ok(Some((Status::Ok, detail)))
@@ -181,114 +182,6 @@ fn explain(figures: &ChainFigures, trace: &Trace) -> Option<String> {
         (false, 0) => None,
         (false, _) => Some(format!("{stuck} of {n} chains never moved")),
     }
-}
-
-fn run_draws(subject: &SamplerSubject) -> usize {
-    subject.sampling.bound_draws
-}
-
-/// Bounds on log Z by annealed weights of n draws; `Some(None)` where none are wanted, `None` where it was asked to stop.
-fn bound(subject: &SamplerSubject, run: &Run<'_>, purpose: Purpose, n: usize) -> Result<Option<Option<Evaluation>>> {
-    if subject.sampling.temperatures == 0 {
-        return Ok(Some(None));
-    }
-    let chains = subject.chains(run.cell.seed);
-    let annealing = Annealing::new(&chains, &run.trainer.params, seed_for(run.cell.seed, purpose, 0));
-    let go_on = || Ok(!run.link.stop_requested());
-    let Some(upwards) = annealing.upwards(n, go_on)? else { return Ok(None) };
-    let target = run.target.uncounted();
-    let mut downwards = None;
-    if let Some(exact) = target.exact_draws() {
-        let draws = exact.draw(seed_for(run.cell.seed, purpose, 1), n);
-        let x = Tensor::from_vec(draws, (n, target.dim()), &Device::Cpu)?.to_dtype(subject.sampler.dtype())?;
-        // The bound from above is the measurement's, as a flow's is.
-        let weights = run.target.without_counting(|| annealing.downwards(&x, go_on))?;
-        let Some(weights) = weights else { return Ok(None) };
-        downwards = Some(weights);
-    }
-    let likeness = likeness(subject, run).unwrap_or_default();
-    let k = run.cell.eval.iw_samples.min(n);
-    Ok(Some(Some(Evaluation::of(&upwards, downwards.as_deref(), k, likeness))))
-}
-
-/// How like the target's the chains' draws are.
-fn likeness(subject: &SamplerSubject, run: &Run<'_>) -> Option<Likeness> {
-    let (target, trace) = (run.target.uncounted(), subject.trace.as_ref()?);
-    let x = thinned(trace, target.dim(), run.cell.eval.final_draws);
-    let n = x.len() / target.dim();
-    let exact = target.exact_draws().map(|exact| exact.draw(seed_for(run.cell.seed, Purpose::Exact, 0), n));
-    Some(Likeness::of(target, &x, exact.as_deref(), run.cell.seed))
-}
-
-/// Whether what the sampler carries along of the target is what the target says.
-///
-/// The same place evaluated alone or among others may differ by rounding; a sampler that carries something else along is
-/// off by far more than √ε.
-fn contradiction(subject: &SamplerSubject, run: &Run<'_>, x: &Tensor) -> Result<Option<String>> {
-    let seed = seed_for(run.cell.seed, Purpose::Confirm, 2);
-    run.target.without_counting(|| {
-        let from = subject.sampler.place(x, Tempering::None)?;
-        let next = subject.sampler.transition(&run.trainer.params, &from, seed, Tempering::None)?.next;
-        let again = subject.sampler.place(&next.x, Tempering::None)?;
-        let epsilon: f64 = if x.dtype() == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
-        let apart = |carried: &Tensor, said: &Tensor| -> Result<bool> {
-            let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-            let pairs = wide(carried)?.into_iter().zip(wide(said)?);
-            Ok(pairs.into_iter().any(|(a, b)| (a - b).abs() > 10.0 * epsilon.sqrt() * (1.0 + b.abs())))
-        };
-        if apart(&next.log_density, &again.log_density)? {
-            return Ok(Some("the log-density that the sampler carries along is not the target's".into()));
-        }
-        match (&next.grad, &again.grad) {
-            (Some(carried), Some(said)) if apart(carried, said)? => {
-                Ok(Some("the gradient that the sampler carries along is not the target's".into()))
-            }
-            _ => Ok(None),
-        }
-    })
-}
-
-/// Transitions, and training steps where there are any, a second; false where it was asked to stop.
-fn time(subject: &SamplerSubject, run: &mut Run<'_>, figures: &mut Figures, x: &Tensor) -> Result<bool> {
-    let mut scratch = run.trainer.clone();
-    scratch.step = scratch.train.steps / 2;
-    let (layout, groups, batch) = (&run.layout, &run.groups, run.cell.train.batch);
-    let (sampler, params) = (&subject.sampler, run.trainer.params.clone());
-    let from = run.target.without_counting(|| sampler.place(x, Tempering::None))?;
-    let chains = x.dim(0)?;
-    let mut measured = None;
-    let mut work = || {
-        let mut seed = seed_for(run.cell.seed, Purpose::Throughput, 0);
-        let mut at = from.clone();
-        let sample = measure(chains, || {
-            seed = seed.wrapping_add(1);
-            at = sampler.transition(&params, &at, seed, Tempering::None)?.next;
-            Ok(())
-        })?;
-        let train = if scratch.train.steps > 0 {
-            let step = || scratch.step(layout, groups, |at| Ok(subject.objective.gradient(sampler, at)?.0)).map(drop);
-            Some(measure(batch, step)?)
-        } else {
-            None
-        };
-        measured = Some((train, sample));
-        Ok(())
-    };
-    run.target.without_counting(|| run.link.exclusively(&mut work))?;
-    let Some((train, sample)) = measured else { return Ok(false) };
-    figures.train_samples_per_s = train.as_ref().map(|train| train.per_s);
-    figures.draws_per_s = Some(sample.per_s);
-    if let Some(sampler) = &mut figures.sampler {
-        sampler.ess_per_s = sampler.ess_min.map(|ess| ess / sampler.draws as f64 * sample.per_s);
-    }
-    for (name, throughput) in
-        train.map(|train| ("train_samples_per_s", train)).into_iter().chain([("draws_per_s", sample)])
-    {
-        for window in throughput.windows {
-            run.push(name, Some(window), None, None);
-        }
-    }
-    Ok(true)
 }
 
 fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {

@@ -1,5 +1,7 @@
 //! A worker process: one cell, from its parameters to its outcome.
 
+mod bound;
+mod carried;
 mod chains;
 mod conclude;
 mod flow;
