@@ -4,7 +4,9 @@
 //! 3.2. A transition draws p ~ N(0, I), takes (q, p) through L steps of an integration scheme, and accepts the end with
 //! probability min(1, e^{H − H′}). That is right for a scheme that preserves volume and is its own inverse up to the sign
 //! of p. A scheme that is not (symplectic Euler, Ruth's) goes forth or back in time by a fair coin, φ or φ⁻¹: the pair is
-//! its own inverse again.
+//! its own inverse again. The implicit midpoint method is reversible where its iteration settles: a trajectory that does not
+//! lead back to its start is refused, which keeps the balance (Lelièvre, Rousset & Stoltz, Numer. Math. 143, 2019, section
+//! 2), and costs the way back.
 //! Step size and diagonal masses are tuned by [`flow_sdk::WarmUp`]. Step sizes are jittered chain by chain, since a fixed
 //! trajectory length resonates (Neal 2011, section 3.2). Shapes: x, p `[n, d]`, a chain a row. Deviation: none.
 
@@ -15,7 +17,7 @@ pub use config::Config;
 
 use dynamics::{Newton, State};
 use flow_sdk::candle_core::{DType, Tensor};
-use flow_sdk::kernels::integrator::{Scheme, integrate, integrate_back};
+use flow_sdk::kernels::integrator::{Method, Scheme, integrate, integrate_back};
 use flow_sdk::{About, Adapt, ChainProbe, Layout, Params, Point, Result, Sampler, Seen, Setup, Transition, WarmUp};
 use flow_sdk::{Error, export_sampler, metropolis};
 
@@ -60,9 +62,12 @@ impl Sampler for Hmc {
         let p = metropolis::normals(&self.setup, seed, from.x.dim(0)?)?;
         let before = metropolis::hamiltonian(&from.log_density, &p)?;
         let known = from.grad.as_ref().map(|grad| (from.log_density.clone(), grad.clone()));
-        let end = self.trajectory(params, State { q: from.x.clone(), p, known }, seed)?;
-        let (q, p, (log_density, grad)) = end;
-        let accept = metropolis::acceptance(&(before - metropolis::hamiltonian(&log_density, &p)?)?)?;
+        let (State { q, p, .. }, (log_density, grad), returns) =
+            self.trajectory(params, State { q: from.x.clone(), p, known }, seed)?;
+        let mut accept = metropolis::acceptance(&(before - metropolis::hamiltonian(&log_density, &p)?)?)?;
+        if let Some(returns) = returns {
+            accept = (accept * returns)?;
+        }
         metropolis::choose(&self.setup, seed, from, Point { x: q, log_density, grad: Some(grad) }, accept)
     }
 }
@@ -94,18 +99,29 @@ impl ChainProbe for Hmc {
 }
 
 impl Hmc {
-    /// The end of each chain's trajectory, with what the target says there.
-    fn trajectory(&self, params: &Params<'_>, start: State, seed: u64) -> Result<(Tensor, Tensor, (Tensor, Tensor))> {
-        let n = start.q.dim(0)?;
-        let (newton, h) = self.newton(params, seed, n)?;
-        let mut state = start;
+    /// The end of each chain's trajectory, what the target says there, and, of a scheme that iterates, whether going back
+    /// from there leads to the start: 1 or 0, `[n]`.
+    fn trajectory(
+        &self,
+        params: &Params<'_>,
+        start: State,
+        seed: u64,
+    ) -> Result<(State, (Tensor, Tensor), Option<Tensor>)> {
+        let (newton, h) = self.newton(params, seed, start.q.dim(0)?)?;
+        let mut state = start.clone();
         if self.scheme.reversible {
             self.steps(&newton, &mut state, h, true)?;
         } else {
             state = self.either_way(&newton, &state, h, seed)?;
         }
         let known = newton.look(&mut state)?;
-        Ok((state.q, state.p, known))
+        let mut returns = None;
+        if self.scheme.method == Method::ImplicitMidpoint {
+            let mut back = state.clone();
+            self.steps(&newton, &mut back, h, false)?;
+            returns = Some((near(&start.q, &back.q)? * near(&start.p, &back.p)?)?);
+        }
+        Ok((state, known, returns))
     }
 
     /// The equations of motion of n chains, and ε.
@@ -151,6 +167,13 @@ impl Hmc {
         };
         Ok(State { q: merge(|state| &state.q)?, p: merge(|state| &state.p)?, known: None })
     }
+}
+
+/// Which rows agree to half the digits, far more than an iteration that settled loses: 1 or 0, `[n]`.
+fn near(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let epsilon: f64 = if a.dtype() == DType::F32 { f32::EPSILON.into() } else { f64::EPSILON };
+    let limit = a.abs()?.affine(epsilon.sqrt(), epsilon.sqrt())?;
+    Ok((a - b)?.abs()?.le(&limit)?.min(1)?.to_dtype(a.dtype())?)
 }
 
 export_sampler!(Hmc, adapt, probe);

@@ -48,6 +48,18 @@ pub fn exact_draws_stay_exact<S: Sampler>(name: &str, configs: &[Value]) {
     }
 }
 
+/// Half of the implicit midpoint's iterations do not settle at this step, which is h·ω up to 4: their trajectories do not
+/// lead back, and accepted all the same they would leave another law (χ² near 500).
+#[test]
+fn trajectories_that_do_not_lead_back_are_refused() {
+    let target = Counted::new("rough-well", &json!({"dim": 1, "eta": 0.2}));
+    let config = json!({"integrator": "implicit-midpoint", "n_steps": 3, "step_size": 0.9, "tune": "none"});
+    let cells = Cells::new(&target.exact(1, REFERENCE), CELLS);
+    let stand = Stand::<hmc::Hmc>::new(&config, &target, DType::F64);
+    let acceptance = stays_exact("implicit midpoint, unsettled", &stand, &cells, &target.exact(2, CHAINS));
+    assert!((0.05..0.9).contains(&acceptance), "{acceptance}");
+}
+
 /// On one target; returns the acceptance.
 fn stays_exact<S: Sampler>(name: &str, stand: &Stand<S>, cells: &Cells, starts: &Tensor) -> f64 {
     let (start, mut accept) = (stand.place(starts), Vec::new());

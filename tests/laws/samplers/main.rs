@@ -39,7 +39,7 @@ macro_rules! every_sampler {
 }
 
 /// Every integration scheme that Hamiltonian Monte Carlo takes, at a quarter of its limit of stability. The implicit midpoint
-/// method has none, but a fixed point that must be found, or it does not go back where it came from: its step is short.
+/// method has none, but a fixed point that must be found, or a trajectory is refused: its step is short.
 fn hmcs() -> Vec<Value> {
     let config = |scheme: &Scheme| {
         let limit = if let Stability::Limit(limit) = scheme.stability { limit } else { 1.6 };
