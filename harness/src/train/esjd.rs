@@ -35,7 +35,7 @@ pub struct Esjd {
 pub struct Jump {
     /// The loss.
     pub loss: f64,
-    /// Mean squared jump E_p[δ] of the chains that are being run.
+    /// Mean squared jump E δ of the chains that are being run.
     pub square: f64,
     /// Their mean acceptance probability.
     pub acceptance: f64,
