@@ -112,6 +112,7 @@ sampling: {{chains: 10, warm_up: 20, transitions: 50, temperatures: 0}}
         let said = rows[mode].get("status_detail").map_or("", String::as_str);
         assert_eq!(rows[mode]["status"], status, "{mode}: {said}");
         assert!(said.contains(detail), "{mode}: {said}");
+        assert_eq!(rows[mode].contains_key("acceptance"), status == "ok", "{mode}: a figure of a run that failed");
     }
     evaluations_are_counted(&rows);
 }

@@ -7,7 +7,7 @@ use flow_sdk::Point;
 use super::bound::{bound, likeness};
 use super::conclude::{fill, finite};
 use super::run::{Ending, Run};
-use super::sampler::SamplerSubject;
+use super::sampler::{PROBE_CHAINS, SamplerSubject};
 use crate::measure::{ChainFigures, chain_figures, impossible, within_bounds};
 use crate::results::{Figures, SamplerFigures, Status};
 use crate::sample::Trace;
@@ -49,16 +49,23 @@ fn attempt(subject: &mut SamplerSubject, run: &mut Run<'_>, figures: &mut Figure
     figures.target_evals = Some(run.target.evaluations());
     let probes = subject.probe(run, &ran.end)?;
     run.note_steps();
-    run.note_probes(&probes, ran.end.dim(0)?);
+    run.note_probes(&probes, ran.end.dim(0)?.min(PROBE_CHAINS));
     figures.probes = finite(&probes);
     let Some(of_chains) = note_chains(run, &ran.trace) else {
         return diverged("a chain has left the finite numbers");
     };
-    let sampler = SamplerFigures::new(&of_chains, &ran.trace, ran.evaluations, warm_up_evals);
+    let mut sampler = SamplerFigures::new(&of_chains, &ran.trace, ran.evaluations, warm_up_evals);
     let detail = explain(&of_chains, &ran.trace);
-    figures.sampler = Some(sampler);
     subject.trace = Some(ran.trace);
 
+    // A result that is refused leaves no figures.
+    let probe = |name: &str| probes.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+    if let Err(reason) = within_bounds(probe("log_det_error_p50"), None, run.cell.dtype) {
+        return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
+    }
+    if let Some(reason) = super::carried::contradiction(subject, run, &ran.end)? {
+        return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
+    }
     let before = run.target.evaluations();
     let Some(evaluation) = bound(subject, run, Purpose::Anneal, subject.sampling.bound_draws)? else { return Ok(None) };
     let annealing_evals = run.target.evaluations() - before;
@@ -82,23 +89,16 @@ fn attempt(subject: &mut SamplerSubject, run: &mut Run<'_>, figures: &mut Figure
         }
         if evaluation.nonfinite_draws > 0 || !evaluation.elbo.se.is_finite() {
             let (bad, n) = (evaluation.nonfinite_draws, evaluation.elbo.n);
+            figures.sampler = Some(sampler);
             return diverged(&format!("{bad} of {n} annealed draws have a weight that is not finite"));
         }
         fill(figures, &evaluation);
-        if let Some(sampler) = &mut figures.sampler {
-            sampler.bound_evals = Some(trained_evals + warm_up_evals + annealing_evals);
-        }
+        sampler.bound_evals = Some(trained_evals + warm_up_evals + annealing_evals);
     } else if let Some(likeness) = likeness(subject, run) {
         figures.mode_coverage = likeness.mode_coverage;
         figures.w2 = likeness.w2;
     }
-    let probe = |name: &str| probes.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
-    if let Err(reason) = within_bounds(probe("log_det_error_p50"), None, run.cell.dtype) {
-        return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
-    }
-    if let Some(reason) = super::carried::contradiction(subject, run, &ran.end)? {
-        return Ok(Some((Status::PluginError, Some(format!("result refused: {reason}")))));
-    }
+    figures.sampler = Some(sampler);
     if run.cell.eval.throughput && !super::timing::sampler(subject, run, figures, &ran.end)? {
         return Ok(None);
     }

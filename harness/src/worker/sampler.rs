@@ -17,7 +17,7 @@ use crate::streams::{Purpose, seed_for};
 use crate::train::{At, Esjd, Jump, Record, Window};
 
 /// Chains at which a plugin probes itself.
-const PROBE_CHAINS: usize = 64;
+pub(super) const PROBE_CHAINS: usize = 64;
 
 /// A sampler with its objective.
 pub(super) struct SamplerSubject {
