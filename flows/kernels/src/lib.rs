@@ -6,4 +6,5 @@ pub mod philox;
 mod product;
 pub mod real;
 pub mod root;
+pub mod simd;
 pub mod trajectory;

@@ -8,6 +8,8 @@
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
+use crate::simd::Level;
+
 /// f32 or f64.
 pub trait Real:
     Copy
@@ -47,6 +49,9 @@ pub trait Real:
 
     /// |x|.
     fn magnitude(self) -> Self;
+
+    /// self·b + c, rounded once where the level has an instruction for it.
+    fn fma<L: Level>(self, b: Self, c: Self) -> Self;
 }
 
 macro_rules! real {
@@ -101,6 +106,11 @@ macro_rules! real {
             #[inline(always)]
             fn magnitude(self) -> Self {
                 self.abs()
+            }
+
+            #[inline(always)]
+            fn fma<L: Level>(self, b: Self, c: Self) -> Self {
+                if L::FMA { self.mul_add(b, c) } else { self * b + c }
             }
         }
     };
