@@ -2,6 +2,8 @@
 
 use candle_core::{Tensor, Var};
 
+use crate::Kernel;
+
 /// A density on ℝᵈ known up to its normalising constant.
 ///
 /// Shapes: `x` is `[n, dim]`, in f32 or f64, on any device; results have its dtype and live on its device.
@@ -27,6 +29,11 @@ pub trait Target: Send + Sync {
             Some(product) => product.clone(),
             None => x.as_tensor().zeros_like()?, // the gradient is constant: a zero Hessian
         })
+    }
+
+    /// The same density and gradient on slices, for targets that have them.
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        None
     }
 
     /// What is known in closed form or by quadrature.

@@ -7,10 +7,13 @@
 //! Deviation: none. At the origin, where the ring's gradient has no direction, it is taken as zero.
 
 use crate::draws::rows;
+use crate::plane::Plane;
 use crate::registry::Definition;
 use crate::sigmoid::{abs, log_1p_exp_neg};
-use crate::{ExactDraws, Known, Modes, Result, Target};
+use crate::{ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -64,6 +67,10 @@ impl Target for U1 {
         Ok((ring + Tensor::cat(&[&side, &side.zeros_like()?], 1)?)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         Known {
             log_z: Some(LOG_Z),
@@ -79,6 +86,26 @@ impl Target for U1 {
 
     fn modes(&self) -> Option<&dyn Modes> {
         Some(self)
+    }
+}
+
+impl Plane for U1 {
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> T {
+        let r = z1.fma::<L>(z1, z2.fma::<L>(z2, T::of(LEAST_SQUARE))).sqrt();
+        let ring = (r - T::of(RADIUS)) * T::of(1.0 / RING_SD);
+        let side = z1.magnitude();
+        let offset = (side - T::of(SIDE)) * T::of(1.0 / SIDE_SD);
+        let both = (-(side * T::of(2.0 * TILT))).exp::<L>().ln_1p::<L>();
+        (-T::HALF).fma::<L>(ring.fma::<L>(ring, offset * offset), both)
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> [T; 2] {
+        let r = z1.fma::<L>(z1, z2.fma::<L>(z2, T::of(LEAST_SQUARE))).sqrt();
+        let pull = (T::of(RADIUS) / r - T::ONE) * T::of(RING_SD.powi(-2));
+        let side = (z1 * T::of(TILT)).tanh::<L>().fma::<L>(T::of(TILT), -(z1 * T::of(SIDE_SD.powi(-2))));
+        [z1.fma::<L>(pull, side), z2 * pull]
     }
 }
 

@@ -15,8 +15,13 @@
 
 mod inverse;
 
+use std::ops::Range;
+
 use flow_sdk::candle_core::{D, Tensor};
+use flow_sdk::kernels::chain;
+use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::{About, Base, BaseKind, Bijection, Init, Inverse, Layout, Params, Result, Setup, export_flow};
+use flow_sdk::{Chain, Element, Fused, FusedDensity, Pull};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -50,6 +55,7 @@ pub struct Planar {
     base: Base,
     layout: Layout,
     setup: Setup,
+    kernel: Chain,
 }
 
 /// All layers' parameters, constrained, one row or column a layer.
@@ -75,7 +81,8 @@ impl Bijection for Planar {
             .with("u", &[k, d], Init::Normal { sd: 0.01 })
             .with("b", &[k], Init::Normal { sd: 1.0 });
         let base = Base::new(config.base, config.base_width, config.base_softness);
-        Ok(Self { layers: k, base, layout, setup: setup.clone() })
+        let kernel = Chain { base, layers: k, dim: d, scratch: Scratch::default() };
+        Ok(Self { layers: k, base, layout, setup: setup.clone(), kernel })
     }
 
     fn layout(&self) -> &Layout {
@@ -153,4 +160,46 @@ impl Layers {
     }
 }
 
-export_flow!(Planar, density, probe);
+impl Fused for Planar {
+    fn sample_rows<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        first: usize,
+        x: &mut [T],
+        log_q: &mut [T],
+    ) -> Result<()> {
+        self.kernel.sample_rows::<T, chain::Planar<T>>(params, seed, first, x, log_q)
+    }
+
+    fn sample_gradient<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        rows: Range<usize>,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.kernel.sample_gradient::<T, chain::Planar<T>>(params, seed, rows, pull, grad)
+    }
+}
+
+impl FusedDensity for Planar {
+    fn density_rows<T: Element>(&self, params: &[T], x: &[T], _: u64, _: usize, log_q: &mut [T]) -> Result<()> {
+        self.kernel.density_rows::<T, chain::Planar<T>>(params, x, log_q)
+    }
+
+    fn density_gradient<T: Element>(
+        &self,
+        params: &[T],
+        x: &[T],
+        _: u64,
+        _: usize,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.kernel.density_gradient::<T, chain::Planar<T>>(params, x, pull, grad)
+    }
+}
+
+export_flow!(Planar, density, probe, fused, fused_density);

@@ -6,12 +6,14 @@
 //! σ(a) − σ(b) = σ(a)σ(−b)(1 − e^{b−a}). So it can be drawn exactly. Deviation: none.
 
 use candle_core::{DType, Device, Tensor};
-use flow_kernels::philox::Stream;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
+use flow_kernels::{dispatch, noise};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
 use crate::stable::log_sigmoid;
+use crate::{Element, Result};
 
 /// A distribution on ℝᵈ with independent coordinates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,18 +49,40 @@ impl Base {
         }
     }
 
-    /// `n` draws `[n, dim]`. The same numbers whatever dtype, device and thread count; the first rows do not depend on `n`.
+    /// `n` draws `[n, dim]`. The same numbers, to their precision, whatever dtype, device and thread count; the first rows do
+    /// not depend on `n`.
     pub fn draw(&self, seed: u64, n: usize, dim: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-        let mut stream = Stream::new(seed);
-        let values: Vec<f64> = (0..n * dim)
-            .map(|_| match self {
-                Self::Gaussian => stream.normal(),
-                Self::SoftUniform { width, softness } => {
-                    width * (stream.uniform() - 0.5) + stream.logistic() / softness
-                }
-            })
-            .collect();
-        Ok(Tensor::from_vec(values, (n, dim), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+        let draws = match dtype {
+            DType::F32 => self.draw_as::<f32>(seed, n, dim)?,
+            _ => self.draw_as::<f64>(seed, n, dim)?,
+        };
+        Ok(draws.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    fn draw_as<T: Element>(&self, seed: u64, n: usize, dim: usize) -> Result<Tensor> {
+        let mut values = vec![T::ZERO; n * dim];
+        self.fill(seed, 0, &mut values);
+        Ok(Tensor::from_vec(values, (n, dim), &Device::Cpu)?)
+    }
+
+    /// Coordinates `first..` of an endless row of draws: a coordinate depends on the seed and on its number alone.
+    pub fn fill<T: Real>(&self, seed: u64, first: usize, out: &mut [T]) {
+        match *self {
+            Self::Gaussian => noise::normals(seed, first, out),
+            Self::SoftUniform { width, softness } => {
+                noise::soft_uniforms(seed, T::of(width), T::of(softness), first, out);
+            }
+        }
+    }
+
+    /// [`Base::log_density`] on slices: z `[m, dim]` → `[m]`.
+    pub fn log_density_rows<T: Real>(&self, z: &[T], out: &mut [T]) {
+        dispatch!(L => log_density_rows::<L, T>(*self, z, out));
+    }
+
+    /// ∂ log π/∂z on slices: `[m, dim]` → `[m, dim]`.
+    pub fn score_rows<T: Real>(&self, z: &[T], out: &mut [T]) {
+        dispatch!(L => score_rows::<L, T>(*self, z, out));
     }
 
     /// log π(z): `[n, dim]` → `[n]`.
@@ -70,12 +94,56 @@ impl Base {
                 z.sqr()?.sum(1)?.affine(-0.5, log_norm)?
             }
             Self::SoftUniform { width, softness } => {
-                let log_norm = dim * ((-(-softness * width).exp()).ln_1p() - width.ln());
+                let log_norm = dim * soft_uniform_log_norm(width, softness);
                 let left = log_sigmoid(&z.affine(softness, softness * width / 2.0)?)?;
                 let right = log_sigmoid(&z.affine(-softness, softness * width / 2.0)?)?;
                 ((left + right)?.sum(1)? + log_norm)?
             }
         })
+    }
+}
+
+/// Of one coordinate.
+fn soft_uniform_log_norm(width: f64, softness: f64) -> f64 {
+    (-(-softness * width).exp()).ln_1p() - width.ln()
+}
+
+#[inline(always)]
+fn log_density_rows<L: Level, T: Real>(base: Base, z: &[T], out: &mut [T]) {
+    let dim = z.len() / out.len().max(1);
+    let rows = out.iter_mut().zip(z.chunks_exact(dim.max(1)));
+    match base {
+        Base::Gaussian => {
+            let log_norm = T::of(-0.5 * dim as f64 * std::f64::consts::TAU.ln());
+            for (out, row) in rows {
+                let square = row.iter().fold(T::ZERO, |sum, &z| z.fma::<L>(z, sum));
+                *out = square.fma::<L>(-T::HALF, log_norm);
+            }
+        }
+        Base::SoftUniform { width, softness } => {
+            let log_norm = T::of(dim as f64 * soft_uniform_log_norm(width, softness));
+            let (beta, edge) = (T::of(softness), T::of(softness * width / 2.0));
+            for (out, row) in rows {
+                let outside = row.iter().fold(T::ZERO, |sum, &z| {
+                    sum + (-(z.fma::<L>(beta, edge))).softplus::<L>() + z.fma::<L>(beta, -edge).softplus::<L>()
+                });
+                *out = log_norm - outside;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn score_rows<L: Level, T: Real>(base: Base, z: &[T], out: &mut [T]) {
+    match base {
+        Base::Gaussian => out.iter_mut().zip(z).for_each(|(out, &z)| *out = -z),
+        Base::SoftUniform { width, softness } => {
+            let (beta, edge) = (T::of(softness), T::of(softness * width / 2.0));
+            for (out, &z) in out.iter_mut().zip(z) {
+                let (left, right) = (-(z.fma::<L>(beta, edge)), z.fma::<L>(beta, -edge));
+                *out = beta * (left.sigmoid::<L>() - right.sigmoid::<L>());
+            }
+        }
     }
 }
 
@@ -96,6 +164,25 @@ mod tests {
             let variance = weights.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n as f64;
             let se = (variance / n as f64).sqrt();
             assert!((mean - 1.0).abs() < 5.0 * se, "{base:?}: {mean} ± {se}");
+        }
+        Ok(())
+    }
+
+    /// Slices say what tensors say: in f64, to a few roundings; and the score is the density's slope, by autograd.
+    #[test]
+    fn slices_agree_with_tensors() -> Result<()> {
+        for base in [Base::Gaussian, Base::SoftUniform { width: 3.0, softness: 8.0 }] {
+            let z = candle_core::Var::from_tensor(&base.draw(9, 70, 3, DType::F64, &Device::Cpu)?)?;
+            let values: Vec<f64> = z.flatten_all()?.to_vec1()?;
+            let (mut density, mut score) = (vec![0.0; 70], vec![0.0; 210]);
+            base.log_density_rows(&values, &mut density);
+            base.score_rows(&values, &mut score);
+            let by_tensors = base.log_density(z.as_tensor())?;
+            let slopes = by_tensors.sum_all()?.backward()?;
+            let slopes: Vec<f64> = slopes.get(z.as_tensor()).expect("reached").flatten_all()?.to_vec1()?;
+            let gap = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(gap(&density, &by_tensors.to_vec1()?) < 1e-12, "{base:?}");
+            assert!(gap(&score, &slopes) < 1e-12, "{base:?}");
         }
         Ok(())
     }

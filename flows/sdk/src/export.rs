@@ -9,6 +9,8 @@ use crate::{About, Descriptor, Flow, Sampler};
 /// After the type come its capabilities: `density` for types that implement [`Density`](crate::Density) (or
 /// [`Inverse`](crate::Inverse)), `probe` for [`Probe`](crate::Probe) (every [`Bijection`](crate::Bijection) does), and
 /// `augmented`, a plain flag, for flows whose log q is an estimate: `export_flow!(Hamiltonian, density, probe, augmented);`
+/// Flows with kernels of their own add `fused` for [`Fused`](crate::Fused) and `fused_density` for
+/// [`FusedDensity`](crate::FusedDensity).
 /// Name and version are those of the crate.
 #[macro_export]
 macro_rules! export_flow {
@@ -35,19 +37,44 @@ macro_rules! export_flow {
                 destroy: $crate::thunk::destroy::<$crate::thunk::OfFlow<$flow>>,
                 layout: $crate::thunk::layout::<$crate::thunk::OfFlow<$flow>>,
                 init: $crate::thunk::init::<$crate::thunk::OfFlow<$flow>>,
-                sample: $crate::thunk::sample::<$flow>,
+                sample: $crate::export_flow!(@sample $flow; $($capability)*),
                 density: $crate::export_flow!(@density $flow; $($capability)*),
                 backward: $crate::thunk::backward,
                 free_tape: $crate::thunk::free_tape,
                 probe: $crate::export_flow!(@probe $flow; $($capability)*),
+                sample_rows: $crate::export_flow!(@rows $flow; $($capability)*),
+                sample_gradient: $crate::export_flow!(@gradient $flow; $($capability)*),
+                density_gradient: $crate::export_flow!(@density_gradient $flow; $($capability)*),
             };
 
             $crate::export_plugin!(describe, &raw const FLOW, ::core::ptr::null());
         };
     };
-    (@density $flow:ty; density $($rest:ident)*) => { Some($crate::thunk::density::<$flow>) };
+    (@sample $flow:ty; fused $($rest:ident)*) => { $crate::thunk::fused_sample::<$flow> };
+    (@sample $flow:ty; $skip:ident $($rest:ident)*) => { $crate::export_flow!(@sample $flow; $($rest)*) };
+    (@sample $flow:ty;) => { $crate::thunk::sample::<$flow> };
+    (@rows $flow:ty; fused $($rest:ident)*) => { Some($crate::thunk::sample_rows::<$flow>) };
+    (@rows $flow:ty; $skip:ident $($rest:ident)*) => { $crate::export_flow!(@rows $flow; $($rest)*) };
+    (@rows $flow:ty;) => { None };
+    (@gradient $flow:ty; fused $($rest:ident)*) => { Some($crate::thunk::sample_gradient::<$flow>) };
+    (@gradient $flow:ty; $skip:ident $($rest:ident)*) => { $crate::export_flow!(@gradient $flow; $($rest)*) };
+    (@gradient $flow:ty;) => { None };
+    (@density_gradient $flow:ty; fused_density $($rest:ident)*) => {
+        Some($crate::thunk::density_gradient::<$flow>)
+    };
+    (@density_gradient $flow:ty; $skip:ident $($rest:ident)*) => {
+        $crate::export_flow!(@density_gradient $flow; $($rest)*)
+    };
+    (@density_gradient $flow:ty;) => { None };
+    (@density $flow:ty; fused_density $($rest:ident)*) => { Some($crate::thunk::fused_density::<$flow>) };
+    (@density $flow:ty; density $($rest:ident)*) => { $crate::export_flow!(@defined_density $flow; $($rest)*) };
     (@density $flow:ty; $skip:ident $($rest:ident)*) => { $crate::export_flow!(@density $flow; $($rest)*) };
     (@density $flow:ty;) => { None };
+    (@defined_density $flow:ty; fused_density $($rest:ident)*) => { Some($crate::thunk::fused_density::<$flow>) };
+    (@defined_density $flow:ty; $skip:ident $($rest:ident)*) => {
+        $crate::export_flow!(@defined_density $flow; $($rest)*)
+    };
+    (@defined_density $flow:ty;) => { Some($crate::thunk::density::<$flow>) };
     (@probe $flow:ty; probe $($rest:ident)*) => { Some($crate::thunk::probe::<$flow>) };
     (@probe $flow:ty; $skip:ident $($rest:ident)*) => { $crate::export_flow!(@probe $flow; $($rest)*) };
     (@probe $flow:ty;) => { None };
@@ -90,6 +117,7 @@ macro_rules! export_sampler {
                 free_tape: $crate::thunk::free_tape,
                 adapt: $crate::export_sampler!(@adapt $sampler; $($capability)*),
                 probe: $crate::export_sampler!(@probe $sampler; $($capability)*),
+                transition_rows: None,
             };
 
             $crate::export_plugin!(describe, ::core::ptr::null(), &raw const SAMPLER);

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 
 use crate::abi;
 use crate::text::{CallBuffer, outcome};
-use crate::view::View;
+use crate::view;
 use crate::{Error, Result};
 
 /// The target density of the cell. Cheap to clone.
@@ -86,7 +86,7 @@ impl Target {
         if let Source::Own(oracle) = &self.0 {
             return oracle.log_density_and_grad(x);
         }
-        let (grad, log_density) = View::write(&[x.dim(0)?], x.dtype(), |log_density| {
+        let (grad, log_density) = view::write(&[x.dim(0)?], x.dtype(), |log_density| {
             self.call(x, x.dims(), |target, x, out, call| {
                 // SAFETY: as above.
                 unsafe { (target.log_density_and_grad)(target.context, x, log_density, out, call) }
@@ -99,7 +99,7 @@ impl Target {
     pub fn hvp(&self, x: &Tensor, v: &Tensor) -> Result<Tensor> {
         match &self.0 {
             Source::Own(oracle) => oracle.hvp(x, v),
-            _ => View::read(v, |v| {
+            _ => view::read(v, |v| {
                 self.call(x, x.dims(), |target, x, out, call| {
                     // SAFETY: as above.
                     unsafe { (target.hvp)(target.context, x, v, out, call) }
@@ -118,7 +118,7 @@ impl Target {
         // SAFETY: `from_raw` vouches for the pointer.
         let target = unsafe { &*raw };
         let mut buffer = CallBuffer::new();
-        let (code, out) = View::read(x, |x| View::write(shape, x_dtype(x), |out| f(target, x, out, buffer.call())))??;
+        let (code, out) = view::read(x, |x| view::write(shape, x_dtype(x), |out| f(target, x, out, buffer.call())))??;
         outcome(code, &buffer).map_err(|failure| Error::Target(failure.message))?;
         Ok(out)
     }

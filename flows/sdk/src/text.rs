@@ -1,5 +1,7 @@
 //! Text and messages across the ABI: buffers that the caller owns.
 
+use std::cell::Cell;
+
 use crate::abi::{Call, FAILED, OK, PANICKED, Text};
 
 /// A call's context with room for its message.
@@ -43,6 +45,19 @@ impl Default for CallBuffer {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Runs one call with this thread's buffer, for calls that are too many to have one each.
+pub fn with_call(f: impl FnOnce(*mut Call) -> i32) -> Result<(), Failure> {
+    thread_local! {
+        static BUFFER: Cell<Option<CallBuffer>> = const { Cell::new(None) };
+    }
+    // Taken out, so that a call within the call has another.
+    let mut buffer = BUFFER.take().unwrap_or_default();
+    let code = f(buffer.call());
+    let result = if code == OK { Ok(()) } else { outcome(code, &buffer) };
+    BUFFER.set(Some(buffer));
+    result
 }
 
 /// The outcome of a call that used `buffer`.

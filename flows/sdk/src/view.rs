@@ -2,63 +2,109 @@
 
 use std::ffi::c_void;
 
-use candle_core::{CpuStorage, DType, Device, Storage, Tensor, WithDType};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 
 use crate::abi::{DEVICE_CPU, DLDataType, DLDevice, DLTensor, TYPE_FLOAT};
-use crate::{Error, Result};
+use crate::{Element, Error, Result};
 
-/// A view of memory that someone else owns, with the shape it points to.
-#[derive(Debug)]
-pub struct View {
-    // Boxed, so that the raw tensor's pointer to it survives a move.
-    _shape: Box<[i64]>,
-    raw: DLTensor,
+/// Calls `f` with a read-only view of a contiguous tensor. Copies only if the tensor is not contiguous.
+pub fn read<R>(tensor: &Tensor, f: impl FnOnce(*const DLTensor) -> R) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let offset = layout.start_offset();
+    match &*storage {
+        Storage::Cpu(CpuStorage::F32(values)) => Ok(read_slice(&values[offset..], tensor.dims(), f)),
+        Storage::Cpu(CpuStorage::F64(values)) => Ok(read_slice(&values[offset..], tensor.dims(), f)),
+        _ => Err(Error::View(format!("no view of {:?} on {:?}", tensor.dtype(), tensor.device()))),
+    }
 }
 
-impl View {
-    /// Calls `f` with a read-only view of a contiguous tensor. Copies only if the tensor is not contiguous.
-    pub fn read<R>(tensor: &Tensor, f: impl FnOnce(*const DLTensor) -> R) -> Result<R> {
-        let tensor = tensor.contiguous()?;
-        let (storage, layout) = tensor.storage_and_layout();
-        let offset = layout.start_offset();
-        let data = match &*storage {
-            Storage::Cpu(CpuStorage::F32(values)) => values[offset..].as_ptr().cast::<c_void>(),
-            Storage::Cpu(CpuStorage::F64(values)) => values[offset..].as_ptr().cast(),
-            _ => return Err(Error::View(format!("no view of {:?} on {:?}", tensor.dtype(), tensor.device()))),
-        };
-        let view = Self::new(data.cast_mut(), tensor.dtype(), tensor.dims())?;
-        Ok(f(&raw const view.raw))
+/// Calls `f` with a view of fresh zeros and returns them as a tensor of that shape.
+pub fn write<R>(shape: &[usize], dtype: DType, f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
+    match dtype {
+        DType::F32 => write_as::<f32, R>(shape, f),
+        DType::F64 => write_as::<f64, R>(shape, f),
+        other => Err(Error::View(format!("no view of {other:?}"))),
     }
+}
 
-    /// Calls `f` with a view of fresh zeros and returns them as a tensor of that shape.
-    pub fn write<R>(shape: &[usize], dtype: DType, f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
-        match dtype {
-            DType::F32 => Self::write_as::<f32, R>(shape, f),
-            DType::F64 => Self::write_as::<f64, R>(shape, f),
-            other => Err(Error::View(format!("no view of {other:?}"))),
-        }
-    }
+fn write_as<T: Element, R>(shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
+    let mut values = vec![T::ZERO; shape.iter().product()];
+    let result = write_slice(&mut values, shape, f);
+    Ok((result, Tensor::from_vec(values, shape, &Device::Cpu)?))
+}
 
-    fn write_as<T: WithDType, R>(shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
-        let mut values = vec![T::zero(); shape.iter().product()];
-        let mut view = Self::new(values.as_mut_ptr().cast(), T::DTYPE, shape)?;
-        let result = f(&raw mut view.raw);
-        Ok((result, Tensor::from_vec(values, shape, &Device::Cpu)?))
-    }
+/// Calls `f` with a read-only view of the beginning of `values`, in `shape`.
+pub fn read_slice<T: Element, R>(values: &[T], shape: &[usize], f: impl FnOnce(*const DLTensor) -> R) -> R {
+    assert!(values.len() >= shape.iter().product(), "values fill the shape");
+    with_view::<T, R>(values.as_ptr().cast_mut().cast(), shape, |view| f(view.cast_const()))
+}
 
-    fn new(data: *mut c_void, dtype: DType, dims: &[usize]) -> Result<Self> {
-        let mut shape: Box<[i64]> = dims.iter().map(|&extent| extent as i64).collect();
-        let raw = DLTensor {
-            data,
-            device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
-            ndim: dims.len() as i32,
-            dtype: element_type(dtype)?,
-            shape: shape.as_mut_ptr(),
-            strides: std::ptr::null_mut(),
-            byte_offset: 0,
-        };
-        Ok(Self { _shape: shape, raw })
+/// Calls `f` with a view of the beginning of `values`, in `shape`, to be written.
+pub fn write_slice<T: Element, R>(values: &mut [T], shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> R {
+    assert!(values.len() >= shape.iter().product(), "values fill the shape");
+    with_view::<T, R>(values.as_mut_ptr().cast(), shape, f)
+}
+
+/// Nothing that crosses the edge has more dimensions.
+const MOST_DIMENSIONS: usize = 2;
+
+fn with_view<T: Element, R>(data: *mut c_void, shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> R {
+    let mut extents = [0i64; MOST_DIMENSIONS];
+    extents[..shape.len()].iter_mut().zip(shape).for_each(|(extent, &size)| *extent = size as i64);
+    let bits = 8 * size_of::<T>() as u8;
+    let mut raw = DLTensor {
+        data,
+        device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
+        ndim: shape.len() as i32,
+        dtype: DLDataType { code: TYPE_FLOAT, bits, lanes: 1 },
+        shape: extents.as_mut_ptr(),
+        strides: std::ptr::null_mut(),
+        byte_offset: 0,
+    };
+    f(&raw mut raw)
+}
+
+/// The elements of a view, which must be of type T, on the processor and contiguous; none of a null view.
+///
+/// # Safety
+/// `view` is null or points to a valid [`DLTensor`] whose memory is readable, and written by no one, for as long as `'a`.
+pub unsafe fn elements<'a, T: Element>(view: *const DLTensor) -> Result<&'a [T]> {
+    // SAFETY: the caller vouches for the pointer.
+    let Some(view) = (unsafe { view.as_ref() }) else { return Ok(&[]) };
+    let count = count::<T>(view)?;
+    // SAFETY: the caller vouches for `count` readable elements.
+    if count == 0 { Ok(&[]) } else { Ok(unsafe { std::slice::from_raw_parts(first::<T>(view)?, count) }) }
+}
+
+/// The elements of a view, to be written; none of a null view.
+///
+/// # Safety
+/// `view` is null or points to a valid [`DLTensor`] whose memory is writable, and used by no one else, for as long as `'a`.
+pub unsafe fn elements_mut<'a, T: Element>(view: *mut DLTensor) -> Result<&'a mut [T]> {
+    // SAFETY: the caller vouches for the pointer.
+    let Some(view) = (unsafe { view.as_ref() }) else { return Ok(&mut []) };
+    let count = count::<T>(view)?;
+    // SAFETY: the caller vouches for `count` writable elements.
+    if count == 0 { Ok(&mut []) } else { Ok(unsafe { std::slice::from_raw_parts_mut(first::<T>(view)?, count) }) }
+}
+
+/// The dtype of the elements of a view.
+///
+/// # Safety
+/// `view` is null or points to a valid [`DLTensor`].
+pub unsafe fn dtype_of(view: *const DLTensor) -> Result<DType> {
+    // SAFETY: the caller vouches for the pointer.
+    let view = unsafe { view.as_ref() }.ok_or_else(|| Error::View("null".into()))?;
+    dtype(view.dtype)
+}
+
+/// How many elements a view of type T has.
+fn count<T: Element>(view: &DLTensor) -> Result<usize> {
+    if dtype(view.dtype)? != T::DTYPE {
+        return Err(Error::View(format!("element type {:?}, where {:?} is expected", dtype(view.dtype)?, T::DTYPE)));
     }
+    Ok(extents(view)?.iter().product())
 }
 
 /// DLPack's name of a dtype.
@@ -103,8 +149,8 @@ pub unsafe fn copy_out(tensor: &Tensor, view: *mut DLTensor) -> Result<()> {
     // SAFETY: the caller vouches for the pointer.
     let view = unsafe { view.as_ref() }.ok_or_else(|| Error::View("null".into()))?;
     let dims = extents(view)?;
-    if dims != tensor.dims() {
-        return Err(Error::View(format!("the host expects shape {dims:?}, the result has {:?}", tensor.dims())));
+    if *dims != *tensor.dims() {
+        return Err(Error::View(format!("the host expects shape {:?}, the result has {:?}", &*dims, tensor.dims())));
     }
     let tensor = tensor.to_dtype(dtype(view.dtype)?)?.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
@@ -118,7 +164,7 @@ pub unsafe fn copy_out(tensor: &Tensor, view: *mut DLTensor) -> Result<()> {
     }
 }
 
-unsafe fn copy_in_as<T: WithDType>(view: &DLTensor) -> Result<Tensor> {
+unsafe fn copy_in_as<T: Element>(view: &DLTensor) -> Result<Tensor> {
     let dims = extents(view)?;
     let count = dims.iter().product();
     let values: &[T] = if count == 0 {
@@ -127,10 +173,10 @@ unsafe fn copy_in_as<T: WithDType>(view: &DLTensor) -> Result<Tensor> {
         // SAFETY: the caller vouches for `count` readable elements of type T.
         unsafe { std::slice::from_raw_parts(first::<T>(view)?, count) }
     };
-    Ok(Tensor::from_slice(values, dims, &Device::Cpu)?)
+    Ok(Tensor::from_slice(values, &*dims, &Device::Cpu)?)
 }
 
-unsafe fn write_values<T: WithDType>(values: &[T], count: usize, view: &DLTensor) -> Result<()> {
+unsafe fn write_values<T: Element>(values: &[T], count: usize, view: &DLTensor) -> Result<()> {
     let target = first::<T>(view)?;
     // SAFETY: the caller vouches for `count` writable elements; the tensor's memory is its own, so they do not overlap.
     unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), target, count) };
@@ -150,10 +196,14 @@ fn first<T>(view: &DLTensor) -> Result<*mut T> {
 }
 
 /// The extents of a view, which must be row-major and contiguous.
-fn extents(view: &DLTensor) -> Result<Vec<usize>> {
-    let ndim = usize::try_from(view.ndim).map_err(|_| Error::View(format!("{} dimensions", view.ndim)))?;
+fn extents(view: &DLTensor) -> Result<Extents> {
+    let ndim = usize::try_from(view.ndim).unwrap_or(usize::MAX);
+    if ndim > MOST_DIMENSIONS {
+        return Err(Error::View(format!("{} dimensions", view.ndim)));
+    }
+    let mut extents = Extents { sizes: [1; MOST_DIMENSIONS], ndim };
     if ndim == 0 {
-        return Ok(Vec::new());
+        return Ok(extents);
     }
     if view.shape.is_null() {
         return Err(Error::View("no shape".into()));
@@ -171,5 +221,22 @@ fn extents(view: &DLTensor) -> Result<Vec<usize>> {
             expected *= extent;
         }
     }
-    shape.iter().map(|&extent| usize::try_from(extent).map_err(|_| Error::View(format!("shape {shape:?}")))).collect()
+    for (size, &extent) in extents.sizes.iter_mut().zip(shape) {
+        *size = usize::try_from(extent).map_err(|_| Error::View(format!("shape {shape:?}")))?;
+    }
+    Ok(extents)
+}
+
+/// A shape, without memory of its own: views are made by the thousand.
+struct Extents {
+    sizes: [usize; MOST_DIMENSIONS],
+    ndim: usize,
+}
+
+impl std::ops::Deref for Extents {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.sizes[..self.ndim]
+    }
 }

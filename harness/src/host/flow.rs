@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Tensor};
 use flow_sdk::abi::{DLTensor, FlowTable};
-use flow_sdk::view::View;
+use flow_sdk::view;
 use flow_sdk::{Descriptor, Draws, Layout};
 use serde_json::{Map, Value};
 
@@ -15,8 +15,8 @@ use super::{CountedTarget, Library, PluginError};
 
 /// A flow for one target, dtype and device.
 pub struct HostFlow {
-    table: &'static FlowTable,
-    instance: Instance,
+    pub(super) table: FlowTable,
+    pub(super) instance: Instance,
 }
 
 impl HostFlow {
@@ -31,7 +31,7 @@ impl HostFlow {
             function: "create",
             problem: "the plugin has no flow table".into(),
         })?;
-        Ok(Self { table, instance: Instance::create(library, table.into(), config, dtype, target)? })
+        Ok(Self { table, instance: Instance::create(library, (&table).into(), config, dtype, target)? })
     }
 
     /// What the plugin says of itself.
@@ -91,8 +91,8 @@ impl HostFlow {
     /// Gradient `[P]` of Σ x·grad_x + Σ log_q·grad_log_q.
     pub fn backward(&self, tape: Tape, grad_x: Option<&Tensor>, grad_log_q: &Tensor) -> Result<Tensor, PluginError> {
         let run = |grad_x: *const DLTensor| -> Result<Tensor, PluginError> {
-            let (result, grad) = View::read(grad_log_q, |grad_log_q| {
-                View::write(&[self.n_params()], self.instance.dtype, |out| {
+            let (result, grad) = view::read(grad_log_q, |grad_log_q| {
+                view::write(&[self.n_params()], self.instance.dtype, |out| {
                     checked("backward", |call| {
                         // SAFETY: the tape is live: `Tape` frees it once, on drop.
                         unsafe { (self.table.backward)(self.instance.raw, tape.raw, grad_x, grad_log_q, out, call) }
@@ -102,7 +102,7 @@ impl HostFlow {
             result.map(|()| grad)
         };
         match grad_x {
-            Some(grad_x) => View::read(grad_x, run)?,
+            Some(grad_x) => view::read(grad_x, run)?,
             None => run(null()),
         }
     }
@@ -111,7 +111,7 @@ impl HostFlow {
     pub fn probe(&self, params: &Tensor, seed: u64, n: usize) -> Result<Vec<(String, f64)>, PluginError> {
         let Some(probe) = self.table.probe else { return Ok(Vec::new()) };
         let mut figures = vec![f64::NAN; self.instance.descriptor.probes.len()];
-        View::read(params, |params| {
+        view::read(params, |params| {
             checked("probe", |call| {
                 // SAFETY: the descriptor says how many figures there are.
                 unsafe { probe(self.instance.raw, params, seed, n as u64, figures.as_mut_ptr(), call) }
@@ -121,9 +121,9 @@ impl HostFlow {
     }
 
     fn sample_into(&self, params: &Tensor, seed: u64, n: usize, tape: *mut *mut c_void) -> Result<Draws, PluginError> {
-        let (written, x) = View::read(params, |params| {
-            View::write(&[n, self.instance.dim], self.instance.dtype, |x| {
-                View::write(&[n], self.instance.dtype, |log_q| {
+        let (written, x) = view::read(params, |params| {
+            view::write(&[n, self.instance.dim], self.instance.dtype, |x| {
+                view::write(&[n], self.instance.dtype, |log_q| {
                     checked("sample", |call| {
                         // SAFETY: a live instance and valid views.
                         unsafe { (self.table.sample)(self.instance.raw, params, seed, x, log_q, tape, call) }
@@ -146,9 +146,9 @@ impl HostFlow {
             let problem = "the flow has no density".into();
             return Err(PluginError::Contract { function: "density", problem });
         };
-        let (result, log_q) = View::read(params, |params| {
-            View::read(x, |x| {
-                View::write(&[x_rows(x)], self.instance.dtype, |log_q| {
+        let (result, log_q) = view::read(params, |params| {
+            view::read(x, |x| {
+                view::write(&[x_rows(x)], self.instance.dtype, |log_q| {
                     checked("density", |call| {
                         // SAFETY: a live instance and valid views.
                         unsafe { density(self.instance.raw, params, x, seed, log_q, tape, call) }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use candle_core::{DType, Tensor};
 use flow_sdk::abi::{self, Call, DEVICE_CPU, DLDevice, DLTensor, FlowTable, PANICKED, SamplerTable, Text};
 use flow_sdk::text::{CallBuffer, ask, outcome};
-use flow_sdk::view::{View, element_type};
+use flow_sdk::view::{self, element_type};
 use flow_sdk::{Descriptor, Layout};
 use serde_json::{Map, Value};
 
@@ -85,7 +85,7 @@ impl Instance {
 
     /// Initial parameters `[P]`.
     pub(super) fn init(&self, seed: u64) -> Result<Tensor, PluginError> {
-        let (result, params) = View::write(&[self.layout.len()], self.dtype, |params| {
+        let (result, params) = view::write(&[self.layout.len()], self.dtype, |params| {
             // SAFETY: a live instance and a valid view.
             checked("init", |call| unsafe { (self.functions.init)(self.raw, seed, params, call) })
         })?;

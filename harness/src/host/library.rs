@@ -1,6 +1,6 @@
 //! A plugin library: opened, gated on its ABI, asked for its descriptor.
 
-use std::mem::{ManuallyDrop, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::path::{Path, PathBuf};
 
 use flow_sdk::Descriptor;
@@ -121,13 +121,14 @@ impl Library {
         // SAFETY: same major version: the table is at least that of its first minor version, as it says itself.
         let (size, flow) = unsafe { ((*table).struct_size, (*table).flow) };
         long_enough("plugin", size, offset_of!(abi::Plugin, sampler))?;
-        // SAFETY: the pointer is null or points to a table that lives as long as the library.
-        if let Some(flow) = unsafe { flow.as_ref() } {
-            long_enough("flow", flow.struct_size, size_of::<abi::FlowTable>())?;
+        if !flow.is_null() {
+            // SAFETY: tables begin with their size.
+            let found = unsafe { (*flow).struct_size };
+            long_enough("flow", found, offset_of!(abi::FlowTable, sample_rows))?;
         }
         let library = Self { path: own(), plugin: table, _never_closed: library };
-        if let Some(sampler) = library.sampler() {
-            long_enough("sampler", sampler.struct_size, size_of::<abi::SamplerTable>())?;
+        if let Some(found) = library.sampler_size() {
+            long_enough("sampler", found, offset_of!(abi::SamplerTable, transition_rows))?;
         }
         Ok(library)
     }
@@ -148,18 +149,46 @@ impl Library {
     }
 
     /// The functions of a flow, where the plugin is one.
-    pub fn flow(&self) -> Option<&'static abi::FlowTable> {
-        // SAFETY: checked in `open`; tables live as long as the library, which is never closed.
-        unsafe { (*self.plugin).flow.as_ref() }
+    pub fn flow(&self) -> Option<abi::FlowTable> {
+        // SAFETY: the pointer is null or points to a table that is as long as it says, checked in `open` to have all that
+        // is not optional.
+        unsafe {
+            let table = (*self.plugin).flow;
+            if table.is_null() { None } else { Some(complete(table, (*table).struct_size)) }
+        }
     }
 
     /// The functions of a sampler, where the plugin is one.
-    pub fn sampler(&self) -> Option<&'static abi::SamplerTable> {
-        // SAFETY: as above; the field is read only where the table is long enough to have it.
+    pub fn sampler(&self) -> Option<abi::SamplerTable> {
+        let size = self.sampler_size()?;
+        // SAFETY: as above; there is a table, and it has this size.
+        Some(unsafe { complete((*self.plugin).sampler, size) })
+    }
+
+    /// Size of the sampler's table, where there is one.
+    fn sampler_size(&self) -> Option<usize> {
+        // SAFETY: the field is read only where the plugin's table is long enough to have it; tables begin with their size.
         unsafe {
             let reaches = (*self.plugin).struct_size >= offset_of!(abi::Plugin, sampler) + size_of::<usize>();
-            if reaches { (*self.plugin).sampler.as_ref() } else { None }
+            if !reaches || (*self.plugin).sampler.is_null() {
+                None
+            } else {
+                Some((*(*self.plugin).sampler).struct_size)
+            }
         }
+    }
+}
+
+/// A table of an older minor version as one of ours: the functions that it has not are none.
+///
+/// # Safety
+/// `table` has `size` readable bytes, among them every field of T for which zeros are no value.
+unsafe fn complete<T: Copy>(table: *const T, size: usize) -> T {
+    let mut whole = MaybeUninit::<T>::zeroed();
+    // SAFETY: the caller vouches for the bytes and for the zeros that are left; both sides have at least this many.
+    unsafe {
+        std::ptr::copy_nonoverlapping(table.cast::<u8>(), whole.as_mut_ptr().cast::<u8>(), size.min(size_of::<T>()));
+        whole.assume_init()
     }
 }
 

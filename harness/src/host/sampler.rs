@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Tensor};
 use flow_sdk::abi::{self, DLTensor, SamplerTable};
-use flow_sdk::view::View;
+use flow_sdk::view;
 use flow_sdk::{Descriptor, Layout, Point, Transition};
 use serde_json::{Map, Value};
 
@@ -15,7 +15,7 @@ use super::{CountedTarget, Library, PluginError, Tempering};
 
 /// A sampler for one target, dtype and device.
 pub struct HostSampler {
-    table: &'static SamplerTable,
+    table: SamplerTable,
     instance: Instance,
     target: Rc<CountedTarget>,
 }
@@ -32,7 +32,7 @@ impl HostSampler {
             function: "create",
             problem: "the plugin has no sampler table".into(),
         })?;
-        let instance = Instance::create(library, table.into(), config, dtype, Rc::clone(&target))?;
+        let instance = Instance::create(library, (&table).into(), config, dtype, Rc::clone(&target))?;
         Ok(Self { table, instance, target })
     }
 
@@ -118,9 +118,9 @@ impl HostSampler {
         let Some(backward) = self.table.backward else {
             return Err(PluginError::Contract { function: "backward", problem: "the sampler is not trained".into() });
         };
-        let (result, grad) = View::read(grad_proposal, |grad_proposal| {
-            View::read(grad_accept, |grad_accept| {
-                View::write(&[self.layout().len()], self.dtype(), |out| {
+        let (result, grad) = view::read(grad_proposal, |grad_proposal| {
+            view::read(grad_accept, |grad_accept| {
+                view::write(&[self.layout().len()], self.dtype(), |out| {
                     self.target.tempered(tempering, || {
                         checked("backward", |call| {
                             // SAFETY: the tape is live: `Tape` frees it once, on drop.
@@ -136,10 +136,10 @@ impl HostSampler {
     /// The parameters after transition `step` of a warm-up of `steps`; unchanged where the sampler tunes nothing.
     pub fn adapt(&self, params: &Tensor, seen: &Transition, step: u64, steps: u64) -> Result<Tensor, PluginError> {
         let Some(adapt) = self.table.adapt else { return Ok(params.clone()) };
-        let (result, after) = View::read(params, |params| {
-            View::read(&seen.next.x, |x| {
-                View::read(&seen.accept, |accept| {
-                    View::write(&[self.layout().len()], self.dtype(), |out| {
+        let (result, after) = view::read(params, |params| {
+            view::read(&seen.next.x, |x| {
+                view::read(&seen.accept, |accept| {
+                    view::write(&[self.layout().len()], self.dtype(), |out| {
                         checked("adapt", |call| {
                             // SAFETY: a live instance and valid views, here and below.
                             unsafe { adapt(self.instance.raw, params, x, accept, step, steps, out, call) }
@@ -156,8 +156,8 @@ impl HostSampler {
         let Some(probe) = self.table.probe else { return Ok(Vec::new()) };
         let probes = &self.descriptor().probes;
         let mut figures = vec![f64::NAN; probes.len()];
-        View::read(params, |params| {
-            View::read(x, |x| {
+        view::read(params, |params| {
+            view::read(x, |x| {
                 checked("probe", |call| {
                     // SAFETY: the descriptor says how many figures there are.
                     unsafe { probe(self.instance.raw, params, x, seed, figures.as_mut_ptr(), call) }
@@ -206,10 +206,10 @@ impl HostSampler {
                 })
             })
         };
-        View::read(params, |params| {
-            View::read(&from.x, |x| {
-                View::read(&from.log_density, |log_density| match &from.grad {
-                    Some(grad) => View::read(grad, |grad| run(params, x, log_density, grad))?,
+        view::read(params, |params| {
+            view::read(&from.x, |x| {
+                view::read(&from.log_density, |log_density| match &from.grad {
+                    Some(grad) => view::read(grad, |grad| run(params, x, log_density, grad))?,
                     None => run(params, x, log_density, null()),
                 })
             })
@@ -225,11 +225,11 @@ impl HostSampler {
     ) -> Result<Transition, PluginError> {
         let (dtype, free) = (self.dtype(), self.is_gradient_free());
         let matrix = [n, dim];
-        let (inner, x) = View::write(&matrix, dtype, |x| {
-            View::write(&[n], dtype, |log_density| {
-                View::write(&matrix, dtype, |grad| {
-                    View::write(&matrix, dtype, |proposal| {
-                        View::write(&[n], dtype, |accept| {
+        let (inner, x) = view::write(&matrix, dtype, |x| {
+            view::write(&[n], dtype, |log_density| {
+                view::write(&matrix, dtype, |grad| {
+                    view::write(&matrix, dtype, |proposal| {
+                        view::write(&[n], dtype, |accept| {
                             let grad = if free { null_mut() } else { grad };
                             f(&abi::Point { x, log_density, grad }, proposal, accept)
                         })

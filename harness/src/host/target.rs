@@ -1,27 +1,29 @@
 //! The target of a cell, with every row it evaluates counted.
 
-use std::cell::Cell;
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
+use flow_sdk::Element;
 use flow_sdk::abi::{self, Call, DLTensor};
 use flow_sdk::thunk::guard;
-use flow_sdk::view::{copy_in, copy_out};
-use targets::Target;
+use flow_sdk::view::{copy_in, copy_out, dtype_of, elements, elements_mut};
+use targets::{Float, Out, Target};
 
 use super::Tempering;
 
-/// A target and the count of rows at which its density or a derivative was evaluated.
+/// A target and the count of rows at which its density or a derivative was evaluated. Threads may share it.
 pub struct CountedTarget {
     target: Box<dyn Target>,
-    evaluations: Cell<u64>,
-    tempering: Cell<Tempering>,
+    evaluations: AtomicU64,
+    tempering: RwLock<Tempering>,
 }
 
 impl CountedTarget {
     /// Counts from zero.
     pub fn new(target: Box<dyn Target>) -> Self {
-        Self { target, evaluations: Cell::new(0), tempering: Cell::default() }
+        Self { target, evaluations: AtomicU64::new(0), tempering: RwLock::default() }
     }
 
     /// The target itself, for uses that do not count (evaluation of a trained flow).
@@ -31,7 +33,7 @@ impl CountedTarget {
 
     /// Rows evaluated so far: a value, a gradient, both in one call and a Hessian-vector product count one each.
     pub fn evaluations(&self) -> u64 {
-        self.evaluations.get()
+        self.evaluations.load(Ordering::Relaxed)
     }
 
     /// Runs `f` without counting what it evaluates: measurements are not the method's.
@@ -44,27 +46,49 @@ impl CountedTarget {
 
     /// Runs `f` while the call-backs evaluate the tempered target.
     pub fn tempered<T>(&self, tempering: Tempering, f: impl FnOnce() -> T) -> T {
-        let before = self.tempering.replace(tempering);
+        let before = std::mem::replace(&mut *self.tempering.write().unwrap_or_else(PoisonError::into_inner), tempering);
         let result = f();
-        self.tempering.set(before);
+        *self.tempering.write().unwrap_or_else(PoisonError::into_inner) = before;
         result
     }
 
     /// Continues from a checkpoint's count.
     pub fn set_evaluations(&self, count: u64) {
-        self.evaluations.set(count);
+        self.evaluations.store(count, Ordering::Relaxed);
     }
 
     /// ∇ log γ(x), counted.
     pub fn grad(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x);
+        self.count(x.dim(0)?);
         self.target.grad(x)
     }
 
     /// log γ(x), counted.
     pub fn log_density(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x);
+        self.count(x.dim(0)?);
         self.target.log_density(x)
+    }
+
+    /// log γ and ∇ log γ at x `[n, d]`, whichever are asked for, counted once a row.
+    pub fn evaluate_rows<T: Element + Float>(&self, x: &[T], out: Out<'_, T>) -> targets::Result<()> {
+        let n = x.len() / self.target.dim();
+        self.count(n);
+        if let Some(kernel) = self.target.kernel() {
+            T::evaluate(kernel, x, out);
+            return Ok(());
+        }
+        let x = Tensor::from_slice(x, (n, self.target.dim()), &Device::Cpu)?;
+        let copy = |tensor: &Tensor, out: &mut [T]| -> targets::Result<()> {
+            out.copy_from_slice(&tensor.flatten_all()?.to_vec1::<T>()?);
+            Ok(())
+        };
+        if let Some(value) = out.value {
+            copy(&self.target.log_density(&x)?, value)?;
+        }
+        if let Some(grad) = out.grad {
+            copy(&self.target.grad(&x)?, grad)?;
+        }
+        Ok(())
     }
 
     /// The call-backs that a plugin gets. They are valid as long as `self` stays where it is.
@@ -79,29 +103,50 @@ impl CountedTarget {
         }
     }
 
-    fn count(&self, x: &Tensor) {
-        self.evaluations.set(self.evaluations.get() + x.dim(0).unwrap_or(0) as u64);
+    fn tempering(&self) -> Tempering {
+        *self.tempering.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, rows: usize) {
+        self.evaluations.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// # Safety
+    /// `x` is a valid view to be read, the others are null or valid views to be written.
+    unsafe fn evaluate<T: Element + Float>(
+        &self,
+        x: *const DLTensor,
+        value: *mut DLTensor,
+        grad: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        // SAFETY: the caller vouches for the views.
+        let (x, value, grad) = unsafe { (elements::<T>(x)?, elements_mut::<T>(value)?, elements_mut::<T>(grad)?) };
+        let n = x.len() / self.target.dim();
+        let fits = |out: &[T], size| out.is_empty() || out.len() == size;
+        if !fits(value, n) || !fits(grad, x.len()) {
+            return Err(flow_sdk::Error::View(format!("{} values, {} slopes at {n} rows", value.len(), grad.len())));
+        }
+        let asked = |out: &mut [T]| !out.is_empty();
+        let (wants_value, wants_grad) = (asked(value), asked(grad));
+        let out = Out { value: wants_value.then_some(&mut *value), grad: wants_grad.then_some(&mut *grad) };
+        self.evaluate_rows(x, out).map_err(failed)?;
+        let tempering = self.tempering();
+        if wants_value {
+            tempering.temper_values(x, value);
+        }
+        tempering.temper_slopes(x, grad);
+        Ok(())
     }
 }
 
 unsafe extern "C" fn log_density(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32 {
     // SAFETY: `callbacks` made the context; the plugin passes valid views.
-    unsafe {
-        evaluate(context, x, call, |target, tempering, x| {
-            let value = tempering.value(x, &target.log_density(x).map_err(failed)?)?;
-            copy_out(&value, out)
-        })
-    }
+    unsafe { evaluate(context, x, out, std::ptr::null_mut(), call) }
 }
 
 unsafe extern "C" fn grad(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32 {
     // SAFETY: as above.
-    unsafe {
-        evaluate(context, x, call, |target, tempering, x| {
-            let slope = tempering.slope(x, &target.grad(x).map_err(failed)?)?;
-            copy_out(&slope, out)
-        })
-    }
+    unsafe { evaluate(context, x, std::ptr::null_mut(), out, call) }
 }
 
 unsafe extern "C" fn log_density_and_grad(
@@ -112,12 +157,7 @@ unsafe extern "C" fn log_density_and_grad(
     call: *mut Call,
 ) -> i32 {
     // SAFETY: as above.
-    unsafe {
-        evaluate(context, x, call, |target, tempering, x| {
-            copy_out(&tempering.value(x, &target.log_density(x).map_err(failed)?)?, value_out)?;
-            copy_out(&tempering.slope(x, &target.grad(x).map_err(failed)?)?, grad_out)
-        })
-    }
+    unsafe { evaluate(context, x, value_out, grad_out, call) }
 }
 
 unsafe extern "C" fn hvp(
@@ -129,29 +169,33 @@ unsafe extern "C" fn hvp(
 ) -> i32 {
     // SAFETY: as above.
     unsafe {
-        evaluate(context, x, call, |target, tempering, x| {
-            let v = copy_in(v)?;
-            let product = tempering.slope(&v, &target.hvp(x, &v).map_err(failed)?)?;
+        guard(call, || {
+            let counted = &*context.cast::<CountedTarget>();
+            let (x, v) = (copy_in(x)?, copy_in(v)?);
+            counted.count(x.dim(0)?);
+            let product = counted.tempering().slope(&v, &counted.target.hvp(&x, &v).map_err(failed)?)?;
             copy_out(&product, out)
         })
     }
 }
 
 /// # Safety
-/// `context` came from [`CountedTarget::callbacks`]; `x` is a valid view.
+/// `context` came from [`CountedTarget::callbacks`]; the views are as in [`CountedTarget::evaluate`].
 unsafe fn evaluate(
     context: *mut c_void,
     x: *const DLTensor,
+    value: *mut DLTensor,
+    grad: *mut DLTensor,
     call: *mut Call,
-    f: impl FnOnce(&dyn Target, Tempering, &Tensor) -> flow_sdk::Result<()>,
 ) -> i32 {
     // SAFETY: the caller vouches for the pointers.
     unsafe {
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
-            let x = copy_in(x)?;
-            counted.count(&x);
-            f(&*counted.target, counted.tempering.get(), &x)
+            match dtype_of(x)? {
+                DType::F32 => counted.evaluate::<f32>(x, value, grad),
+                _ => counted.evaluate::<f64>(x, value, grad),
+            }
         })
     }
 }

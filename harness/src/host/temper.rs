@@ -5,6 +5,7 @@
 //! Shapes: x, gradients, v `[n, d]`; values `[n]`. Deviation: none.
 
 use candle_core::{Result, Tensor};
+use flow_kernels::real::Real;
 
 /// Which density the call-backs evaluate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,6 +54,41 @@ impl Tempering {
         }
     }
 
+    /// [`Tempering::value`] on slices, in place: log γ at x `[n, d]` becomes log γ_β.
+    pub fn temper_values<T: Real>(self, x: &[T], values: &mut [T]) {
+        match self {
+            Self::None => {}
+            Self::Power { beta } => {
+                let beta = T::of(beta);
+                values.iter_mut().for_each(|value| *value = *value * beta);
+            }
+            Self::Bridge { beta, sd } => {
+                let dim = x.len() / values.len().max(1);
+                let rest = 1.0 - beta;
+                let (half, shift) = (T::of(0.5 * rest / (sd * sd)), T::of(rest * base_log_norm(dim, sd)));
+                for (value, row) in values.iter_mut().zip(x.chunks_exact(dim.max(1))) {
+                    let square = row.iter().fold(T::ZERO, |sum, &x| sum + x * x);
+                    *value = *value * T::of(beta) - half * square - shift;
+                }
+            }
+        }
+    }
+
+    /// [`Tempering::slope`] on slices, in place: ∇ log γ at x `[n, d]` becomes ∇ log γ_β.
+    pub fn temper_slopes<T: Real>(self, x: &[T], slopes: &mut [T]) {
+        match self {
+            Self::None => {}
+            Self::Power { beta } => {
+                let beta = T::of(beta);
+                slopes.iter_mut().for_each(|slope| *slope = *slope * beta);
+            }
+            Self::Bridge { beta, sd } => {
+                let (pull, beta) = (T::of((1.0 - beta) / (sd * sd)), T::of(beta));
+                slopes.iter_mut().zip(x).for_each(|(slope, &x)| *slope = *slope * beta - pull * x);
+            }
+        }
+    }
+
     /// log γ from log γ_β.
     pub fn raw_value(self, x: &Tensor, tempered: &Tensor) -> Result<Tensor> {
         match self {
@@ -74,8 +110,11 @@ impl Tempering {
 
 /// log π₀(x).
 pub fn base_log_density(x: &Tensor, sd: f64) -> Result<Tensor> {
-    let log_norm = x.dim(1)? as f64 * (0.5 * std::f64::consts::TAU.ln() + sd.ln());
-    x.sqr()?.sum(1)?.affine(-0.5 / (sd * sd), -log_norm)
+    x.sqr()?.sum(1)?.affine(-0.5 / (sd * sd), -base_log_norm(x.dim(1)?, sd))
+}
+
+fn base_log_norm(dim: usize, sd: f64) -> f64 {
+    dim as f64 * (0.5 * std::f64::consts::TAU.ln() + sd.ln())
 }
 
 #[cfg(test)]
@@ -95,6 +134,23 @@ mod tests {
                 let gap = |a: &Tensor, b: &Tensor| (a - b)?.abs()?.flatten_all()?.max(0)?.to_scalar::<f64>();
                 assert!(gap(&value, &value_again)? < 1e-15 / beta && gap(&slope, &slope_again)? < 1e-15 / beta);
             }
+        }
+        Ok(())
+    }
+
+    /// Slices and tensors say the same, to a rounding or two.
+    #[test]
+    fn slices_are_tempered_as_tensors_are() -> Result<()> {
+        let (x, value, slope) = ([0.5f64, -2.0, 3.0, 1.0], [-3.0f64, 2.0], [0.3f64, -1.0, 2.0, 5.0]);
+        let tensor = |values: &[f64]| Tensor::from_slice(values, (2, values.len() / 2), &Device::Cpu);
+        for path in [Tempering::None, Tempering::Power { beta: 0.3 }, Tempering::Bridge { beta: 0.3, sd: 2.0 }] {
+            let (mut values, mut slopes) = (value, slope);
+            path.temper_values(&x, &mut values);
+            path.temper_slopes(&x, &mut slopes);
+            let expected = path.value(&tensor(&x)?, &tensor(&value)?.flatten_all()?)?.to_vec1::<f64>()?;
+            let expected_slopes = path.slope(&tensor(&x)?, &tensor(&slope)?)?.flatten_all()?.to_vec1::<f64>()?;
+            let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-14);
+            assert!(close(&values, &expected) && close(&slopes, &expected_slopes), "{path:?}");
         }
         Ok(())
     }

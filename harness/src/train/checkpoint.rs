@@ -58,11 +58,7 @@ impl Checkpoint {
             counts: trainer.counts,
             record: record.clone(),
         };
-        let mut tensors = vec![
-            ("params", &trainer.params),
-            ("adam.first", &trainer.adam.first),
-            ("adam.second", &trainer.adam.second),
-        ];
+        let mut tensors = vec![("params", &trainer.params), ("adam.moments", &trainer.adam.moments)];
         tensors.extend(trainer.chains.iter().map(|chains| ("chains", chains)));
         let metadata = HashMap::from([("harness".to_owned(), serde_json::to_string(&header)?)]);
         let bytes = safetensors::serialize(tensors, Some(metadata))?;
@@ -85,7 +81,7 @@ impl Checkpoint {
             let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
             let mut take =
                 |name: &str| -> Result<Tensor> { tensors.remove(name).with_context(|| format!("no tensor `{name}`")) };
-            let adam = Adam { first: take("adam.first")?, second: take("adam.second")?, updates: header.updates };
+            let adam = Adam { moments: take("adam.moments")?, updates: header.updates };
             let params = take("params")?;
             let chains = tensors.remove("chains");
             let trainer =

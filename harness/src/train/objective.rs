@@ -7,9 +7,12 @@ use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 
+use flow_sdk::{Element, Rows};
+use targets::{Float, Out};
+
 use super::At;
 use crate::cell;
-use crate::host::{CountedTarget, HostFlow, PluginError};
+use crate::host::{CountedTarget, HostFlow, PluginError, PullBack};
 use crate::streams::{Purpose, seed_for};
 
 /// The objective of a cell, ready to be differentiated.
@@ -31,6 +34,9 @@ impl Objective {
         let each = 1.0 / batch as f64;
         let uniform = |value: f64| Tensor::full(value, batch, &Device::Cpu)?.to_dtype(self.dtype);
         let grad = match self.kind {
+            cell::Objective::ReverseKl if flow.has_sample_gradient() => {
+                flow.sample_gradient(params, seed, batch, &ReverseKl { target: &self.target, beta, each })?
+            }
             cell::Objective::ReverseKl => {
                 let (draws, tape) = flow.sample_taped(params, seed, batch)?;
                 let grad_x = (self.target.grad(&draws.x)? * (-beta * each))?;
@@ -42,8 +48,13 @@ impl Objective {
             cell::Objective::Data => {
                 let x = self.exact_draws(seed, batch)?;
                 // What an estimate of log q draws is independent of x.
-                let (_, tape) = flow.density_taped(params, &x, seed_for(seed, Purpose::Train, 0))?;
-                flow.backward(tape, None, &uniform(-each)?)?
+                let seed = seed_for(seed, Purpose::Train, 0);
+                if flow.has_density_gradient() {
+                    flow.density_gradient(params, &x, seed, &Likelihood { each })?
+                } else {
+                    let (_, tape) = flow.density_taped(params, &x, seed)?;
+                    flow.backward(tape, None, &uniform(-each)?)?
+                }
             }
         };
         Ok(grad)
@@ -56,5 +67,35 @@ impl Objective {
             problem: "the target has no exact draws".into(),
         })?;
         Ok(Tensor::from_vec(exact.draw(seed, n), (n, target.dim()), &Device::Cpu)?.to_dtype(self.dtype)?)
+    }
+}
+
+/// KL(q ‖ π_β), a row at a time.
+struct ReverseKl<'a> {
+    target: &'a CountedTarget,
+    beta: f64,
+    each: f64,
+}
+
+impl PullBack for ReverseKl<'_> {
+    fn pull<T: Element + Float>(&self, rows: Rows<'_, T>) -> flow_sdk::Result<()> {
+        let out = Out { value: None, grad: Some(&mut *rows.grad_x) };
+        self.target.evaluate_rows(rows.x, out).map_err(|error| flow_sdk::Error::Target(error.to_string()))?;
+        let scale = T::of(-self.beta * self.each);
+        rows.grad_x.iter_mut().for_each(|grad| *grad = *grad * scale);
+        rows.grad_log_q.fill(T::of(self.each));
+        Ok(())
+    }
+}
+
+/// −log q on average.
+struct Likelihood {
+    each: f64,
+}
+
+impl PullBack for Likelihood {
+    fn pull<T: Element + Float>(&self, rows: Rows<'_, T>) -> flow_sdk::Result<()> {
+        rows.grad_log_q.fill(T::of(-self.each));
+        Ok(())
     }
 }

@@ -12,7 +12,9 @@ use crate::cell::Train;
 use crate::streams::{Purpose, seed_for};
 
 /// The state of a training: all that the next step depends on besides the cell itself.
-#[derive(Clone)]
+///
+/// A step writes into `params` itself: whoever wants today's parameters tomorrow must copy them, not clone the tensor, which
+/// shares its memory.
 pub struct Trainer {
     /// Settings.
     pub train: Train,
@@ -100,25 +102,29 @@ impl Trainer {
             return Ok(if gave_up { StepOutcome::GaveUp } else { StepOutcome::Skipped });
         }
         self.counts.in_a_row = 0;
-        let grad = match self.train.clip_norm {
-            Some(limit) if norms.total > limit => (grad * (limit / norms.total))?,
-            _ => grad,
+        let scale = match self.train.clip_norm {
+            Some(limit) if norms.total > limit => limit / norms.total,
+            _ => 1.0,
         };
-        let updated = self.adam.update(&self.params, &grad, &self.train.optimizer, factor)?;
-        self.params = with_tuned(updated, &self.params, layout)?;
+        let tuned = tuned(&self.params, layout)?;
+        self.adam.update(&self.params, &grad, scale, &self.train.optimizer, factor)?;
+        for (offset, values) in tuned {
+            self.params.slice_set(&values, 0, offset)?;
+        }
         Ok(StepOutcome::Updated(norms))
+    }
+
+    /// A training like this one that shares nothing with it.
+    pub fn copy(&self) -> candle_core::Result<Self> {
+        let adam = Adam { moments: self.adam.moments.copy()?, updates: self.adam.updates };
+        let chains = self.chains.as_ref().map(Tensor::copy).transpose()?;
+        let (params, train) = (self.params.copy()?, self.train.clone());
+        Ok(Self { train, seed: self.seed, params, adam, chains, step: self.step, counts: self.counts })
     }
 }
 
-/// `updated`, but for the slices that no optimiser writes: weight decay would.
-fn with_tuned(updated: Tensor, before: &Tensor, layout: &Layout) -> candle_core::Result<Tensor> {
-    if layout.slices().iter().all(|slice| !slice.tuned) {
-        return Ok(updated);
-    }
-    let parts: Vec<Tensor> = layout
-        .slices()
-        .iter()
-        .map(|slice| (if slice.tuned { before } else { &updated }).narrow(0, slice.offset, slice.len()))
-        .collect::<candle_core::Result<_>>()?;
-    Tensor::cat(&parts, 0)
+/// The slices that no optimiser writes, with their offsets: weight decay would.
+fn tuned(params: &Tensor, layout: &Layout) -> candle_core::Result<Vec<(usize, Tensor)>> {
+    let slices = layout.slices().iter().filter(|slice| slice.tuned);
+    slices.map(|slice| Ok((slice.offset, params.narrow(0, slice.offset, slice.len())?.copy()?))).collect()
 }

@@ -13,7 +13,7 @@ use crate::streams::{Purpose, seed_for};
 
 /// Training steps and draws per second; false where it was asked to stop. Nothing of it enters the result.
 pub(super) fn flow(subject: &FlowSubject, run: &mut Run<'_>, figures: &mut Figures) -> Result<bool> {
-    let mut scratch = run.trainer.clone();
+    let mut scratch = run.trainer.copy()?;
     // The schedule's end may freeze the rate, annealing its start: time steps as they are in the middle.
     scratch.step = scratch.train.steps / 2;
     let (flow, objective, batch) = (&subject.flow, &subject.objective, run.cell.train.batch);
@@ -42,7 +42,7 @@ pub(super) fn flow(subject: &FlowSubject, run: &mut Run<'_>, figures: &mut Figur
 
 /// Transitions, and training steps where there are any, a second; false where it was asked to stop.
 pub(super) fn sampler(subject: &SamplerSubject, run: &mut Run<'_>, figures: &mut Figures, x: &Tensor) -> Result<bool> {
-    let mut scratch = run.trainer.clone();
+    let mut scratch = run.trainer.copy()?;
     scratch.step = scratch.train.steps / 2;
     let (layout, groups, batch) = (&run.layout, &run.groups, run.cell.train.batch);
     let (sampler, params) = (&subject.sampler, run.trainer.params.clone());

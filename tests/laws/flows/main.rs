@@ -3,6 +3,7 @@
 mod bijections;
 mod bounds;
 mod draws;
+mod fused;
 mod gradients;
 
 use bijections::{
@@ -14,6 +15,10 @@ use draws::{draws_are_a_function_of_the_seed, single_precision_agrees_with_doubl
 use flow_sdk::candle_core::{DType, Device, Tensor};
 use flow_sdk::kernels::philox::Stream;
 use flow_sdk::{Base, Density, Flow, Layout, Params, Setup, Target};
+use fused::{
+    kernels_sample_as_the_definition_does, kernels_tell_densities_as_the_definition_does,
+    rows_do_not_depend_on_their_group,
+};
 use gradients::{backward_is_the_derivative, backward_reaches_all};
 use serde_json::{Value, json};
 
@@ -35,6 +40,22 @@ macro_rules! every_augmented {
             "hamiltonian-mistakes",
             &[json!({"hidden": [4], "n_steps": 2}), json!({"hidden": [4], "n_steps": 1, "bounded_encoder": false})],
         );
+    };
+}
+
+/// Runs a law on every flow that samples by kernels of its own.
+macro_rules! every_fused {
+    ($law:ident) => {
+        $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
+        $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
+    };
+}
+
+/// Runs a law on every flow that tells densities by kernels of its own.
+macro_rules! every_fused_density {
+    ($law:ident) => {
+        $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
+        $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
     };
 }
 
@@ -133,6 +154,21 @@ laws! {
     same_seed_same_bits => draws_are_a_function_of_the_seed,
     f32_agrees_with_f64 => single_precision_agrees_with_double,
     elbo_and_eubo_bound_log_z => bounds_hold,
+}
+
+#[test]
+fn fused_sampling_is_the_definition() {
+    every_fused!(kernels_sample_as_the_definition_does);
+}
+
+#[test]
+fn fused_densities_are_the_definition() {
+    every_fused_density!(kernels_tell_densities_as_the_definition_does);
+}
+
+#[test]
+fn fused_rows_stand_alone() {
+    every_fused!(rows_do_not_depend_on_their_group);
 }
 
 laws_of_bijections! {

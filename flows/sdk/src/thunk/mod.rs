@@ -1,12 +1,14 @@
-//! The C functions behind the edge: of instances, of flows, of samplers, of tapes.
+//! The C functions behind the edge: of instances, of flows, of their kernels, of samplers, of tapes.
 
 mod flow;
+mod fused;
 mod guard;
 mod instance;
 mod sampler;
 mod tape;
 
 pub use flow::{density, probe, sample};
+pub use fused::{density_gradient, fused_density, fused_sample, sample_gradient, sample_rows};
 pub use guard::{describe, guard};
 pub use instance::{OfFlow, OfSampler, create, destroy, init, layout};
 pub use sampler::{adapt, probe as chain_probe, transition, transition_taped};

@@ -1,0 +1,65 @@
+//! What the author of a flow with kernels of its own writes: the same flow, a few rows at a time, on slices.
+//!
+//! The kernels stand beside the definition in tensor operations, and a law holds the two equal. They are called by several
+//! threads at once, each with rows of its own, and are pure functions: what they need of memory is theirs.
+
+use std::ops::Range;
+
+use crate::{Density, Element, Flow, Result};
+
+/// Rows that were just computed, and where their cotangents go.
+#[derive(Debug)]
+pub struct Rows<'a, T> {
+    /// `[m, d]`.
+    pub x: &'a [T],
+    /// log q(x), `[m]`.
+    pub log_q: &'a [T],
+    /// ∂/∂x `[m, d]`, to be written; empty for densities, whose x is given.
+    pub grad_x: &'a mut [T],
+    /// ∂/∂ log q `[m]`, to be written.
+    pub grad_log_q: &'a mut [T],
+}
+
+/// Writes the cotangents of rows: the derivative of whatever they are for.
+pub type Pull<'a, T> = dyn FnMut(Rows<'_, T>) -> Result<()> + 'a;
+
+/// A flow that samples, and derives its samples, by kernels of its own on the processor.
+pub trait Fused: Flow + Sync {
+    /// Rows `first..` of [`Flow::sample`], as many as `log_q` has: x `[m, d]`, log q `[m]`.
+    fn sample_rows<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        first: usize,
+        x: &mut [T],
+        log_q: &mut [T],
+    ) -> Result<()>;
+
+    /// Adds to `grad` `[P]` the gradient of Σ x·grad_x + Σ log_q·grad_log_q over rows of a sample, whose cotangents `pull`
+    /// tells, a few rows at a time and in their order.
+    fn sample_gradient<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        rows: Range<usize>,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()>;
+}
+
+/// A flow that tells densities, and derives them, by kernels of its own on the processor.
+pub trait FusedDensity: Density + Sync {
+    /// [`Density::density`] at x `[m, d]`, into `log_q` `[m]`; x are rows `first..` of a batch.
+    fn density_rows<T: Element>(&self, params: &[T], x: &[T], seed: u64, first: usize, log_q: &mut [T]) -> Result<()>;
+
+    /// Adds to `grad` `[P]` the gradient of Σ log_q·grad_log_q at x `[m, d]`, which are rows `first..` of a batch.
+    fn density_gradient<T: Element>(
+        &self,
+        params: &[T],
+        x: &[T],
+        seed: u64,
+        first: usize,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()>;
+}

@@ -1,0 +1,222 @@
+//! The C functions of a flow with kernels of its own: views to slices, call, catch.
+
+use std::ffi::c_void;
+
+use candle_core::DType;
+
+use super::flow::{density, sample};
+use super::guard::guard;
+use super::instance::{OfFlow, live};
+use crate::abi::{self, Call, DLTensor};
+use crate::fused::Rows;
+use crate::text::with_call;
+use crate::view::{dtype_of, elements, elements_mut, read_slice, write_slice};
+use crate::{Element, Error, Fused, FusedDensity, Result};
+
+/// Calls a generic function for the element type of the parameters.
+macro_rules! by_dtype {
+    ($params:ident, $function:ident::<$kind:ty>($($argument:expr),* $(,)?)) => {
+        match dtype_of($params)? {
+            DType::F32 => $function::<f32, $kind>($($argument),*),
+            _ => $function::<f64, $kind>($($argument),*),
+        }
+    };
+}
+
+/// # Safety
+/// As [`abi::FlowTable::sample`].
+pub unsafe extern "C" fn fused_sample<F: Fused>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    seed: u64,
+    x: *mut DLTensor,
+    log_q: *mut DLTensor,
+    tape: *mut *mut c_void,
+    call: *mut Call,
+) -> i32 {
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        if tape.is_null() {
+            sample_rows::<F>(instance, params, seed, 0, x, log_q, call)
+        } else {
+            sample::<F>(instance, params, seed, x, log_q, tape, call)
+        }
+    }
+}
+
+/// # Safety
+/// As [`abi::FlowTable::sample_rows`].
+pub unsafe extern "C" fn sample_rows<F: Fused>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    seed: u64,
+    first: u64,
+    x: *mut DLTensor,
+    log_q: *mut DLTensor,
+    call: *mut Call,
+) -> i32 {
+    unsafe fn run<T: Element, F: Fused>(
+        flow: &F,
+        params: *const DLTensor,
+        seed: u64,
+        first: u64,
+        x: *mut DLTensor,
+        log_q: *mut DLTensor,
+    ) -> Result<()> {
+        // SAFETY: the host passes valid views.
+        let (params, x, log_q) = unsafe { (elements::<T>(params)?, elements_mut(x)?, elements_mut(log_q)?) };
+        check(flow, params.len(), x.len(), log_q.len())?;
+        flow.sample_rows(params, seed, first as usize, x, log_q)
+    }
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        guard(call, || {
+            let flow = &live::<OfFlow<F>>(instance)?.0;
+            by_dtype!(params, run::<F>(flow, params, seed, first, x, log_q))
+        })
+    }
+}
+
+/// # Safety
+/// As [`abi::FlowTable::sample_gradient`].
+pub unsafe extern "C" fn sample_gradient<F: Fused>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    seed: u64,
+    first: u64,
+    n: u64,
+    pull: *const abi::Pull,
+    grad_params: *mut DLTensor,
+    call: *mut Call,
+) -> i32 {
+    unsafe fn run<T: Element, F: Fused>(
+        flow: &F,
+        params: *const DLTensor,
+        seed: u64,
+        [first, n]: [u64; 2],
+        pull: *const abi::Pull,
+        grad: *mut DLTensor,
+    ) -> Result<()> {
+        // SAFETY: the host passes valid pointers.
+        let (params, grad, pull) = unsafe { (elements::<T>(params)?, elements_mut(grad)?, pull.as_ref()) };
+        check(flow, params.len(), 0, 0)?;
+        let pull = pull.ok_or_else(|| Error::View("null pull".into()))?;
+        let dim = flow.setup().dim;
+        let rows = first as usize..(first + n) as usize;
+        flow.sample_gradient(params, seed, rows, &mut |rows| ask(pull, dim, rows), grad)
+    }
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        guard(call, || {
+            let flow = &live::<OfFlow<F>>(instance)?.0;
+            by_dtype!(params, run::<F>(flow, params, seed, [first, n], pull, grad_params))
+        })
+    }
+}
+
+/// # Safety
+/// As [`abi::FlowTable::density`].
+pub unsafe extern "C" fn fused_density<F: FusedDensity>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    x: *const DLTensor,
+    seed: u64,
+    log_q: *mut DLTensor,
+    tape: *mut *mut c_void,
+    call: *mut Call,
+) -> i32 {
+    unsafe fn run<T: Element, F: FusedDensity>(
+        flow: &F,
+        params: *const DLTensor,
+        x: *const DLTensor,
+        seed: u64,
+        log_q: *mut DLTensor,
+    ) -> Result<()> {
+        // SAFETY: the host passes valid views.
+        let (params, x, log_q) = unsafe { (elements::<T>(params)?, elements(x)?, elements_mut(log_q)?) };
+        check(flow, params.len(), x.len(), log_q.len())?;
+        flow.density_rows(params, x, seed, 0, log_q)
+    }
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        if !tape.is_null() {
+            return density::<F>(instance, params, x, seed, log_q, tape, call);
+        }
+        guard(call, || {
+            let flow = &live::<OfFlow<F>>(instance)?.0;
+            by_dtype!(params, run::<F>(flow, params, x, seed, log_q))
+        })
+    }
+}
+
+/// # Safety
+/// As [`abi::FlowTable::density_gradient`].
+pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    x: *const DLTensor,
+    seed: u64,
+    first: u64,
+    pull: *const abi::Pull,
+    grad_params: *mut DLTensor,
+    call: *mut Call,
+) -> i32 {
+    unsafe fn run<T: Element, F: FusedDensity>(
+        flow: &F,
+        params: *const DLTensor,
+        x: *const DLTensor,
+        [seed, first]: [u64; 2],
+        pull: *const abi::Pull,
+        grad: *mut DLTensor,
+    ) -> Result<()> {
+        // SAFETY: the host passes valid pointers.
+        let (params, x, grad) = unsafe { (elements::<T>(params)?, elements(x)?, elements_mut(grad)?) };
+        // SAFETY: as above.
+        let pull = unsafe { pull.as_ref() }.ok_or_else(|| Error::View("null pull".into()))?;
+        let dim = flow.setup().dim;
+        check(flow, params.len(), x.len(), x.len() / dim)?;
+        flow.density_gradient(params, x, seed, first as usize, &mut |rows| ask(pull, dim, rows), grad)
+    }
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        guard(call, || {
+            let flow = &live::<OfFlow<F>>(instance)?.0;
+            by_dtype!(params, run::<F>(flow, params, x, [seed, first], pull, grad_params))
+        })
+    }
+}
+
+/// Asks the host for the cotangents of rows.
+fn ask<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Result<()> {
+    let m = rows.log_q.len();
+    with_call(|call| {
+        read_slice(rows.x, &[m, dim], |x| {
+            read_slice(rows.log_q, &[m], |log_q| {
+                write_slice(rows.grad_log_q, &[m], |grad_log_q| {
+                    let answer = |grad_x: *mut DLTensor| {
+                        // SAFETY: the views live through the call.
+                        unsafe { (pull.cotangents)(pull.context, x, log_q, grad_x, grad_log_q, call) }
+                    };
+                    if rows.grad_x.is_empty() {
+                        answer(std::ptr::null_mut())
+                    } else {
+                        write_slice(rows.grad_x, &[m, dim], answer)
+                    }
+                })
+            })
+        })
+    })
+    .map_err(|failure| Error::Target(failure.message))
+}
+
+/// Kernels index by these lengths.
+fn check<F: crate::Flow>(flow: &F, params: usize, x: usize, log_q: usize) -> Result<()> {
+    let (expected, dim) = (flow.layout().len(), flow.setup().dim);
+    if params != expected {
+        return Err(Error::View(format!("{params} parameters where there are {expected}")));
+    }
+    if x != log_q * dim {
+        return Err(Error::View(format!("{x} coordinates for {log_q} rows of {dim}")));
+    }
+    Ok(())
+}

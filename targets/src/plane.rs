@@ -1,0 +1,44 @@
+//! Kernels of targets in the plane: a formula of one point, run over many.
+
+use flow_kernels::chain::{LANES, gather, scatter};
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
+
+use crate::kernel::{Formula, Out};
+
+/// A density in the plane, a point at a time: straight-line arithmetic, `#[inline(always)]`, so that points vectorise.
+pub(crate) trait Plane: Send + Sync {
+    /// log γ.
+    fn value<L: Level, T: Real>(&self, z: [T; 2]) -> T;
+
+    /// ∇ log γ.
+    fn slope<L: Level, T: Real>(&self, z: [T; 2]) -> [T; 2];
+}
+
+impl<P: Plane> Formula for P {
+    #[inline(always)]
+    fn evaluate<L: Level, T: Real>(&self, x: &[T], out: Out<'_, T>) {
+        if let Some(value) = out.value {
+            for (rows, value) in x.chunks(2 * LANES).zip(value.chunks_mut(LANES)) {
+                let mut z = [[T::ZERO; LANES]; 2];
+                gather(rows, &mut z);
+                let mut values = [T::ZERO; LANES];
+                for j in 0..LANES {
+                    values[j] = self.value::<L, T>([z[0][j], z[1][j]]);
+                }
+                value.copy_from_slice(&values[..value.len()]);
+            }
+        }
+        if let Some(grad) = out.grad {
+            for (rows, grad) in x.chunks(2 * LANES).zip(grad.chunks_mut(2 * LANES)) {
+                let mut z = [[T::ZERO; LANES]; 2];
+                gather(rows, &mut z);
+                let mut slopes = [[T::ZERO; LANES]; 2];
+                for j in 0..LANES {
+                    [slopes[0][j], slopes[1][j]] = self.slope::<L, T>([z[0][j], z[1][j]]);
+                }
+                scatter(&slopes, grad);
+            }
+        }
+    }
+}
