@@ -4,7 +4,9 @@
 //! softplus: a = log(1 + eᶻ), a′ = σ, a″ = σ(1 − σ); tanh: a′ = 1 − t², a″ = −2t a′;
 //! silu: a = zσ, a′ = σ(1 + z(1 − σ)), a″ = σ(1 − σ)(2 + z(1 − 2σ)). All from e^{−|z|}, which cannot overflow.
 
+use crate::dispatch;
 use crate::real::Real;
+use crate::simd::Level;
 
 /// An activation function, twice differentiable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,52 +23,54 @@ impl Activation {
     /// Replaces z in `value` by a(z) and writes a′(z), a″(z): three slices of one length.
     pub fn apply<T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
         match self {
-            Self::Softplus => each(value, slope, curvature, softplus),
-            Self::Tanh => each(value, slope, curvature, tanh),
-            Self::Silu => each(value, slope, curvature, silu),
+            Self::Softplus => dispatch!(L => each(value, slope, curvature, softplus::<L, T>)),
+            Self::Tanh => dispatch!(L => each(value, slope, curvature, tanh::<L, T>)),
+            Self::Silu => dispatch!(L => each(value, slope, curvature, silu::<L, T>)),
         }
     }
 }
 
-/// The loop, compiled for the widest vectors that the machine has.
+#[inline(always)]
 fn each<T: Real>(value: &mut [T], slope: &mut [T], curvature: &mut [T], f: impl Fn(T) -> (T, T, T)) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
-                (*value, *slope, *curvature) = f(*value);
-            }
-        },
-    );
+    for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
+        (*value, *slope, *curvature) = f(*value);
+    }
+}
+
+/// e^{−y} for y ≥ 0, and 0 where its square would be denormal.
+///
+/// Processors multiply denormals a hundred times as slowly, and a saturated network is full of them.
+#[inline(always)]
+fn fading<L: Level, T: Real>(y: T) -> T {
+    let e = (-y).exp::<L>();
+    if e < T::MIN_POSITIVE.sqrt() { T::ZERO } else { e }
 }
 
 /// (e^{−|z|}, σ(z)).
 #[inline(always)]
-fn logistic<T: Real>(z: T) -> (T, T) {
-    let e = (-z.magnitude()).exp_neg();
-    let right = T::ONE / (T::ONE + e);
+fn logistic<L: Level, T: Real>(z: T) -> (T, T) {
+    let e = fading::<L, T>(z.magnitude());
+    let right = (T::ONE + e).recip();
     (e, if z < T::ZERO { e * right } else { right })
 }
 
 #[inline(always)]
-fn softplus<T: Real>(z: T) -> (T, T, T) {
-    let (e, sigma) = logistic(z);
-    let positive = if z < T::ZERO { T::ZERO } else { z };
-    (positive + e.ln_1p_unit(), sigma, sigma * (T::ONE - sigma))
+fn softplus<L: Level, T: Real>(z: T) -> (T, T, T) {
+    let (e, sigma) = logistic::<L, T>(z);
+    (T::ZERO.max(z) + e.ln_1p_unit::<L>(), sigma, sigma * (T::ONE - sigma))
 }
 
 #[inline(always)]
-fn tanh<T: Real>(z: T) -> (T, T, T) {
-    let e = (-(z.magnitude() + z.magnitude())).exp_neg();
-    let t = (T::ONE - e) / (T::ONE + e);
-    let t = if z < T::ZERO { -t } else { t };
+fn tanh<L: Level, T: Real>(z: T) -> (T, T, T) {
+    let e = fading::<L, T>(z.magnitude() + z.magnitude());
+    let t = ((T::ONE - e) / (T::ONE + e)).copysign(z);
     let slope = T::ONE - t * t;
     (t, slope, -(t + t) * slope)
 }
 
 #[inline(always)]
-fn silu<T: Real>(z: T) -> (T, T, T) {
-    let (_, sigma) = logistic(z);
+fn silu<L: Level, T: Real>(z: T) -> (T, T, T) {
+    let (_, sigma) = logistic::<L, T>(z);
     let rest = T::ONE - sigma;
     let slope = sigma * (T::ONE + z * rest);
     (z * sigma, slope, sigma * rest * (T::ONE + T::ONE + z * (rest - sigma)))
