@@ -3,7 +3,7 @@
 pub mod integrator;
 pub mod mlp;
 pub mod philox;
-mod product;
+pub mod panel;
 pub mod real;
 pub mod root;
 pub mod simd;

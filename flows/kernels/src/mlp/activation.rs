@@ -4,7 +4,9 @@
 //! softplus: a = log(1 + eᶻ), a′ = σ, a″ = σ(1 − σ); tanh: a′ = 1 − t², a″ = −2t a′;
 //! silu: a = zσ, a′ = σ(1 + z(1 − σ)), a″ = σ(1 − σ)(2 + z(1 − 2σ)). All from e^{−|z|}, which cannot overflow.
 
+use crate::panel::{PANEL, Row};
 use crate::real::Real;
+use crate::simd::Level;
 
 /// An activation function, twice differentiable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,24 +22,58 @@ pub enum Activation {
 impl Activation {
     /// Replaces z in `value` by a(z) and writes a′(z), a″(z): three slices of one length.
     pub fn apply<T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
+        crate::dispatch!(L => self.hidden::<L, T>(value, slope, curvature));
+        if self == Self::Softplus {
+            curvature.iter_mut().zip(slope).for_each(|(curvature, &mut slope)| *curvature = logistic_curvature(slope));
+        }
+    }
+
+    /// Replaces z in `value` by a(z) and writes a′(z), and a″(z) unless it follows from a′ ([`logistic_curvature`]).
+    ///
+    /// Flat loops, as are all here: nested ones are not vectorised.
+    #[inline(always)]
+    pub(super) fn hidden<L: Level, T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
         match self {
-            Self::Softplus => each(value, slope, curvature, softplus),
+            Self::Softplus => value.iter_mut().zip(slope).for_each(|(z, s)| (*z, *s) = softplus(*z)),
             Self::Tanh => each(value, slope, curvature, tanh),
             Self::Silu => each(value, slope, curvature, silu),
         }
     }
+
+    /// Replaces z in `slope` by a′(z), with a″(z) as in [`Activation::hidden`].
+    #[inline(always)]
+    pub(super) fn last<L: Level, T: Real>(self, slope: &mut [T], curvature: &mut [T]) {
+        match self {
+            Self::Softplus => slope.iter_mut().for_each(|z| *z = logistic(*z).1),
+            Self::Tanh => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = tanh(*z)),
+            Self::Silu => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = silu(*z)),
+        }
+    }
 }
 
-/// The loop, compiled for the widest vectors that the machine has.
+#[inline(always)]
 fn each<T: Real>(value: &mut [T], slope: &mut [T], curvature: &mut [T], f: impl Fn(T) -> (T, T, T)) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
-                (*value, *slope, *curvature) = f(*value);
-            }
-        },
-    );
+    for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
+        (*value, *slope, *curvature) = f(*value);
+    }
+}
+
+/// σ″ of softplus from its slope.
+#[inline(always)]
+pub fn logistic_curvature<T: Real>(slope: T) -> T {
+    slope * (T::ONE - slope)
+}
+
+/// Sums over points.
+#[inline(always)]
+pub fn columns_sum<T: Real>(rows: &[Row<T>]) -> Row<T> {
+    let mut sums = [T::ZERO; PANEL];
+    for row in rows {
+        for c in 0..PANEL {
+            sums[c] += row[c];
+        }
+    }
+    sums
 }
 
 /// (e^{−|z|}, σ(z)).
@@ -49,10 +85,10 @@ fn logistic<T: Real>(z: T) -> (T, T) {
 }
 
 #[inline(always)]
-fn softplus<T: Real>(z: T) -> (T, T, T) {
+fn softplus<T: Real>(z: T) -> (T, T) {
     let (e, sigma) = logistic(z);
     let positive = if z < T::ZERO { T::ZERO } else { z };
-    (positive + e.ln_1p_unit(), sigma, sigma * (T::ONE - sigma))
+    (positive + e.ln_1p_unit(), sigma)
 }
 
 #[inline(always)]
