@@ -5,7 +5,7 @@ pub mod integrator;
 pub mod mlp;
 pub mod noise;
 pub mod philox;
-mod product;
+pub mod panel;
 pub mod real;
 pub mod root;
 pub mod scratch;

@@ -4,7 +4,7 @@
 //! softplus: a = log(1 + eᶻ), a′ = σ, a″ = σ(1 − σ); tanh: a′ = 1 − t², a″ = −2t a′;
 //! silu: a = zσ, a′ = σ(1 + z(1 − σ)), a″ = σ(1 − σ)(2 + z(1 − 2σ)). All from e^{−|z|}, which cannot overflow.
 
-use crate::dispatch;
+use crate::panel::{PANEL, Row};
 use crate::real::Real;
 use crate::simd::Level;
 
@@ -22,10 +22,31 @@ pub enum Activation {
 impl Activation {
     /// Replaces z in `value` by a(z) and writes a′(z), a″(z): three slices of one length.
     pub fn apply<T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
+        crate::dispatch!(L => self.hidden::<L, T>(value, slope, curvature));
+        if self == Self::Softplus {
+            curvature.iter_mut().zip(slope).for_each(|(curvature, &mut slope)| *curvature = logistic_curvature(slope));
+        }
+    }
+
+    /// Replaces z in `value` by a(z) and writes a′(z), and a″(z) unless it follows from a′ ([`logistic_curvature`]).
+    ///
+    /// Flat loops, as are all here: nested ones are not vectorised.
+    #[inline(always)]
+    pub(super) fn hidden<L: Level, T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
         match self {
-            Self::Softplus => dispatch!(L => each(value, slope, curvature, softplus::<L, T>)),
-            Self::Tanh => dispatch!(L => each(value, slope, curvature, tanh::<L, T>)),
-            Self::Silu => dispatch!(L => each(value, slope, curvature, silu::<L, T>)),
+            Self::Softplus => value.iter_mut().zip(slope).for_each(|(z, s)| (*z, *s) = softplus::<L, T>(*z)),
+            Self::Tanh => each(value, slope, curvature, tanh::<L, T>),
+            Self::Silu => each(value, slope, curvature, silu::<L, T>),
+        }
+    }
+
+    /// Replaces z in `slope` by a′(z), with a″(z) as in [`Activation::hidden`].
+    #[inline(always)]
+    pub(super) fn last<L: Level, T: Real>(self, slope: &mut [T], curvature: &mut [T]) {
+        match self {
+            Self::Softplus => slope.iter_mut().for_each(|z| *z = logistic::<L, T>(*z).1),
+            Self::Tanh => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = tanh::<L, T>(*z)),
+            Self::Silu => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = silu::<L, T>(*z)),
         }
     }
 }
@@ -35,6 +56,24 @@ fn each<T: Real>(value: &mut [T], slope: &mut [T], curvature: &mut [T], f: impl 
     for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
         (*value, *slope, *curvature) = f(*value);
     }
+}
+
+/// σ″ of softplus from its slope.
+#[inline(always)]
+pub fn logistic_curvature<T: Real>(slope: T) -> T {
+    slope * (T::ONE - slope)
+}
+
+/// Sums over points.
+#[inline(always)]
+pub fn columns_sum<T: Real>(rows: &[Row<T>]) -> Row<T> {
+    let mut sums = [T::ZERO; PANEL];
+    for row in rows {
+        for c in 0..PANEL {
+            sums[c] += row[c];
+        }
+    }
+    sums
 }
 
 /// e^{−y} for y ≥ 0, and 0 where its square would be denormal.
@@ -55,9 +94,9 @@ fn logistic<L: Level, T: Real>(z: T) -> (T, T) {
 }
 
 #[inline(always)]
-fn softplus<L: Level, T: Real>(z: T) -> (T, T, T) {
+fn softplus<L: Level, T: Real>(z: T) -> (T, T) {
     let (e, sigma) = logistic::<L, T>(z);
-    (T::ZERO.max(z) + e.ln_1p_unit::<L>(), sigma, sigma * (T::ONE - sigma))
+    (T::ZERO.max(z) + e.ln_1p_unit::<L>(), sigma)
 }
 
 #[inline(always)]

@@ -1,7 +1,14 @@
-//! A network with one output as an energy: its gradient in the input, and that gradient's reverse pass.
+//! Small fully connected networks on panels of points: energies with their forces, and plain ReLU networks.
 
 mod activation;
+mod chain;
+mod energy;
 mod field;
+mod field_reverse;
+mod network;
 
 pub use activation::Activation;
-pub use field::{Memo, Mlp};
+pub use chain::Chain;
+pub use energy::Mlp;
+
+

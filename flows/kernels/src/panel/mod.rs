@@ -1,0 +1,16 @@
+//! Small matrix products on panels: rows of 32 features, a point a row.
+
+mod accumulate;
+mod buffer;
+mod layout;
+mod micro;
+mod narrow;
+mod product;
+mod shape;
+
+pub use accumulate::{Pair, accumulate};
+pub use buffer::Buffer;
+pub use layout::{PANEL, Row, from_columns, panels, to_columns};
+pub use narrow::{NARROW, narrow};
+pub use product::product;
+pub use shape::Shape;
