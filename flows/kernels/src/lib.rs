@@ -2,6 +2,7 @@
 
 pub mod integrator;
 pub mod mlp;
+pub mod noise;
 pub mod philox;
 mod product;
 pub mod real;
