@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flow_kernels::dispatch;
+use flow_kernels::noise::{normals, soft_uniforms, uniforms};
 use flow_kernels::real::Real;
 use flow_kernels::simd::{Level, at, available};
 
@@ -52,6 +53,12 @@ fn levels_of<T: Real>(c: &mut Criterion, name: &str, f: impl Fn(&[T], &mut [T]))
     }
 }
 
+fn noise<T: Real>(c: &mut Criterion) {
+    levels_of::<T>(c, "normals", |_, out| normals(1, 0, out));
+    levels_of::<T>(c, "uniforms", |_, out| uniforms(1, 0, out));
+    levels_of::<T>(c, "soft_uniforms", |_, out| soft_uniforms(1, 2.0, 4.0, 0, out));
+}
+
 fn standard(c: &mut Criterion) {
     macro_rules! rows {
         ($($float:ident $name:ident $f:expr;)*) => {
@@ -76,5 +83,5 @@ fn standard(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, levels::<f32>, levels::<f64>, standard);
+criterion_group!(benches, levels::<f32>, levels::<f64>, noise::<f32>, noise::<f64>, standard);
 criterion_main!(benches);

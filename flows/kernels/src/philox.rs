@@ -4,10 +4,10 @@
 //! Deviation: none.
 
 /// Multipliers of the two S-boxes (Salmon et al. 2011, section 4.3).
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// Weyl increments of the key schedule: the golden ratio and √3 − 1 (ibid.).
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const ROUNDS: usize = 10;
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const ROUNDS: usize = 10;
 
 /// One block: four words that depend on `counter` and `key` alone.
 #[inline]
@@ -109,7 +109,7 @@ fn open_unit(bits: u64) -> f64 {
     ((bits >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
-fn split(value: u64) -> [u32; 2] {
+pub(crate) fn split(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
 

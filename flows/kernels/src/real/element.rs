@@ -12,6 +12,7 @@ use super::exponential::{self, Exponential};
 use super::hyperbolic::{self, Hyperbolic};
 use super::logarithm::{self, Logarithm};
 use super::trigonometry::{self, Trigonometric};
+use super::uniform::Uniform;
 use crate::simd::Level;
 
 /// f32 or f64.
@@ -35,6 +36,7 @@ pub trait Real:
     + Hyperbolic
     + Logarithm
     + Trigonometric
+    + Uniform
 {
     /// 0.
     const ZERO: Self;

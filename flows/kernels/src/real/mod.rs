@@ -11,5 +11,7 @@ mod laws;
 mod logarithm;
 mod polynomial;
 mod trigonometry;
+mod uniform;
 
 pub use element::Real;
+pub(crate) use logarithm::ln_of_sum;
