@@ -34,9 +34,21 @@ impl Activation {
     #[inline(always)]
     pub(super) fn hidden<L: Level, T: Real>(self, value: &mut [T], slope: &mut [T], curvature: &mut [T]) {
         match self {
-            Self::Softplus => value.iter_mut().zip(slope).for_each(|(z, s)| (*z, *s) = softplus::<L, T>(*z)),
-            Self::Tanh => each(value, slope, curvature, tanh::<L, T>),
-            Self::Silu => each(value, slope, curvature, silu::<L, T>),
+            Self::Softplus => {
+                for (z, s) in value.iter_mut().zip(slope) {
+                    (*z, *s) = softplus::<L, T>(*z);
+                }
+            }
+            Self::Tanh => {
+                for ((z, s), c) in value.iter_mut().zip(slope).zip(curvature) {
+                    (*z, *s, *c) = tanh::<L, T>(*z);
+                }
+            }
+            Self::Silu => {
+                for ((z, s), c) in value.iter_mut().zip(slope).zip(curvature) {
+                    (*z, *s, *c) = silu::<L, T>(*z);
+                }
+            }
         }
     }
 
@@ -44,17 +56,22 @@ impl Activation {
     #[inline(always)]
     pub(super) fn last<L: Level, T: Real>(self, slope: &mut [T], curvature: &mut [T]) {
         match self {
-            Self::Softplus => slope.iter_mut().for_each(|z| *z = logistic::<L, T>(*z).1),
-            Self::Tanh => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = tanh::<L, T>(*z)),
-            Self::Silu => slope.iter_mut().zip(curvature).for_each(|(z, c)| (_, *z, *c) = silu::<L, T>(*z)),
+            Self::Softplus => {
+                for z in slope {
+                    *z = logistic::<L, T>(*z).1;
+                }
+            }
+            Self::Tanh => {
+                for (z, c) in slope.iter_mut().zip(curvature) {
+                    (_, *z, *c) = tanh::<L, T>(*z);
+                }
+            }
+            Self::Silu => {
+                for (z, c) in slope.iter_mut().zip(curvature) {
+                    (_, *z, *c) = silu::<L, T>(*z);
+                }
+            }
         }
-    }
-}
-
-#[inline(always)]
-fn each<T: Real>(value: &mut [T], slope: &mut [T], curvature: &mut [T], f: impl Fn(T) -> (T, T, T)) {
-    for ((value, slope), curvature) in value.iter_mut().zip(slope).zip(curvature) {
-        (*value, *slope, *curvature) = f(*value);
     }
 }
 

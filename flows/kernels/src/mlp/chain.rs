@@ -6,7 +6,7 @@
 //! Padding is zero in weights and meaningless in gradients.
 
 use crate::mlp::activation::columns_sum;
-use crate::panel::{NARROW, PANEL, Pair, Row, Shape, accumulate, narrow, panels, product};
+use crate::panel::{NARROW, PANEL, Pair, Row, Shape, accumulate, panels, product};
 use crate::real::Real;
 
 /// Widths h_0, …, h_L of L layers.
@@ -179,15 +179,10 @@ impl<T: Real> Layer<'_, T> {
         x: &[Row<T>],
         bias: bool,
         m: usize,
-        mut then: impl FnMut(usize, &mut [Row<T>]),
+        then: impl FnMut(usize, &mut [Row<T>]),
     ) {
         let bias = if bias { self.bias } else { &[] };
-        if few_outputs([self.inputs, self.outputs]) {
-            narrow::<L, T>(out, bias, x, self.down, [self.inputs, self.outputs]);
-            then(0, out);
-        } else {
-            product::<L, T>(out, bias, x, self.up, self.inputs, m, then);
-        }
+        product::<L, T>(out, bias, x, self.up, [self.inputs, self.outputs], m, then);
     }
 
     /// out = y W, panel by panel followed by `then`.
@@ -197,14 +192,9 @@ impl<T: Real> Layer<'_, T> {
         out: &mut [Row<T>],
         y: &[Row<T>],
         m: usize,
-        mut then: impl FnMut(usize, &mut [Row<T>]),
+        then: impl FnMut(usize, &mut [Row<T>]),
     ) {
-        if self.inputs <= NARROW {
-            narrow::<L, T>(out, &[], y, self.up, [self.outputs, self.inputs]);
-            then(0, out);
-        } else {
-            product::<L, T>(out, &[], y, self.down, self.outputs, m, then);
-        }
+        product::<L, T>(out, &[], y, self.down, [self.outputs, self.inputs], m, then);
     }
 }
 

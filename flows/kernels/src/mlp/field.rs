@@ -5,7 +5,7 @@
 //! Shapes: panels of m points, as in [`crate::panel`]. Deviation: none.
 
 use crate::mlp::Mlp;
-use crate::panel::{PANEL, Row, Shape};
+use crate::panel::{Row, Shape};
 use crate::real::Real;
 
 impl Mlp {
@@ -42,23 +42,23 @@ impl Mlp {
         let widest = (0..=depth).map(|l| chain.rows(l, m)).max().unwrap_or(0);
         let (mut delta, rest) = scratch.split_at_mut(widest);
         let (mut spare, gradient) = rest.split_at_mut(widest);
-        let factor = |l: usize| if l == 0 { scale } else { T::ONE };
         kept[..chain.rows(0, m)].copy_from_slice(x);
         for l in 0..depth {
+            let factor = if l == 0 { scale } else { T::ONE };
             let (before, here) = kept.split_at_mut(self.kept_start(l, m));
             let below = if l == 0 { x } else { self.kept(before, l - 1, m)[0] };
             let [value, slope, _, curvature] = self.kept_mut(here, l, m);
             let last = l + 1 == depth;
             let (out, other) = if last { (slope, value) } else { (value, slope) };
             let output = &packed[chain.packed_rows()..];
-            chain.layer(packed, l).up::<L>(out, below, true, m, |j, z| {
+            chain.layer(packed, l).up::<L>(out, below, true, m, #[inline(always)] |j, z| {
                 let curvature = panel_mut(curvature, j, m).as_flattened_mut();
                 if last {
                     self.activation.last::<L, T>(z.as_flattened_mut(), curvature);
-                    for (delta, slope) in panel_mut(delta, j, m).iter_mut().zip(z) {
-                        for c in 0..PANEL {
-                            delta[c] = factor(l) * output[j][c] * slope[c];
-                        }
+                    let delta = panel_mut(delta, j, m);
+                    fill(delta, &output[j], factor);
+                    for (delta, &slope) in delta.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
+                        *delta = *delta * slope;
                     }
                 } else {
                     let slope = panel_mut(other, j, m).as_flattened_mut();
@@ -67,21 +67,39 @@ impl Mlp {
             });
         }
         for l in (0..depth - 1).rev() {
+            let factor = if l == 0 { scale } else { T::ONE };
             let start = self.kept_start(l, m);
             let [_, slope, adjoint, _] = self.kept_mut(&mut kept[start..], l, m);
-            chain.layer(packed, l + 1).down::<L>(adjoint, delta, m, |j, e| {
+            chain.layer(packed, l + 1).down::<L>(adjoint, delta, m, #[inline(always)] |j, e| {
                 let slope = panel_mut(slope, j, m).as_flattened();
                 let delta = panel_mut(spare, j, m).as_flattened_mut();
                 for ((delta, &e), &slope) in delta.iter_mut().zip(e.as_flattened()).zip(slope) {
-                    *delta = factor(l) * e * slope;
+                    *delta = factor * e * slope;
                 }
             });
             (delta, spare) = (spare, delta);
         }
-        chain.layer(packed, 0).down::<L>(&mut gradient[..chain.rows(0, m)], delta, m, |j, gradient| {
-            let into = panel_mut(into, j, m).as_flattened_mut();
-            into.iter_mut().zip(gradient.as_flattened()).for_each(|(into, &gradient)| *into += gradient);
+        chain.layer(packed, 0).down::<L>(&mut gradient[..chain.rows(0, m)], delta, m, #[inline(always)] |j, gradient| {
+            add(panel_mut(into, j, m), gradient);
         });
+    }
+}
+
+/// Every row of `rows` factor·row.
+#[inline(always)]
+pub(super) fn fill<T: Real>(rows: &mut [Row<T>], row: &Row<T>, factor: T) {
+    let mut scaled = *row;
+    for x in &mut scaled {
+        *x = factor * *x;
+    }
+    rows.fill(scaled);
+}
+
+/// into += x.
+#[inline(always)]
+pub(super) fn add<T: Real>(into: &mut [Row<T>], x: &[Row<T>]) {
+    for (into, &x) in into.as_flattened_mut().iter_mut().zip(x.as_flattened()) {
+        *into += x;
     }
 }
 

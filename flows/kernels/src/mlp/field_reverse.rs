@@ -8,7 +8,7 @@
 //! Shapes: panels of m points, as in [`crate::panel`]. Deviation: none.
 
 use crate::mlp::activation::{columns_sum, logistic_curvature};
-use crate::mlp::field::{panel, panel_mut};
+use crate::mlp::field::{add, fill, panel, panel_mut};
 use crate::mlp::{Activation, Mlp};
 use crate::panel::{PANEL, Row, Shape};
 use crate::real::Real;
@@ -58,19 +58,19 @@ impl Mlp {
             let [_, slope, adjoint, curvature] = self.kept(kept, l, m);
             let last = l + 1 == depth;
             let output_grad = &mut grad[chain.grad_rows()..];
-            chain.layer(packed, l).up::<L>(gamma, below, false, m, |j, z| {
-                let [tangent, delta] = [&mut *tangent, &mut *delta].map(|rows| panel_mut(rows, j, m));
-                let [slope, adjoint, curvature] = [slope, adjoint, curvature].map(|rows| panel(rows, j, m));
-                let (z, slope) = (z.as_flattened_mut(), slope.as_flattened());
-                let (tangent, delta) = (tangent.as_flattened_mut(), delta.as_flattened_mut());
+            chain.layer(packed, l).up::<L>(gamma, below, false, m, #[inline(always)] |j, z| {
+                let (tangent, delta) = (panel_mut(tangent, j, m), panel_mut(delta, j, m));
+                let (slope, adjoint, curvature) = (panel(slope, j, m), panel(adjoint, j, m), panel(curvature, j, m));
                 if last {
                     // e is w, the same for all points: it is written to δ, from where the loop below takes it.
-                    let mut scaled = weights[j];
-                    scaled.iter_mut().for_each(|w| *w = scale * *w);
-                    delta.as_chunks_mut().0.fill(scaled);
+                    fill(delta, &weights[j], scale);
                 } else {
-                    delta.iter_mut().zip(adjoint.as_flattened()).for_each(|(delta, &e)| *delta = scale * e);
+                    for (delta, &e) in delta.as_flattened_mut().iter_mut().zip(adjoint.as_flattened()) {
+                        *delta = scale * e;
+                    }
                 }
+                let (z, slope) = (z.as_flattened_mut(), slope.as_flattened());
+                let (tangent, delta) = (tangent.as_flattened_mut(), delta.as_flattened_mut());
                 let streams = z.iter_mut().zip(tangent.iter_mut()).zip(delta.iter_mut()).zip(slope);
                 if self.activation == Activation::Softplus {
                     for (((z, tangent), delta), &slope) in streams {
@@ -91,7 +91,9 @@ impl Mlp {
                         output_grad[j][c] += scale * sums[c];
                     }
                     let used = (chain.width(depth) - j * PANEL).min(PANEL);
-                    along += sums.iter().zip(&weights[j]).take(used).fold(T::ZERO, |sum, (&a, &w)| sum + a * w);
+                    for c in 0..used {
+                        along += sums[c] * weights[j][c];
+                    }
                 }
             });
         }
@@ -110,7 +112,7 @@ impl Mlp {
                 let [value, slope, ..] = self.kept(kept, l - 1, m);
                 grad.weights::<L, 2>([(below, delta), (value, gamma)], m);
                 // ȧ of the layer below has served: its place takes the product.
-                layer.down::<L>(below, gamma, m, |j, above| {
+                layer.down::<L>(below, gamma, m, #[inline(always)] |j, above| {
                     let (slope, gamma) = (panel(slope, j, m).as_flattened(), panel_mut(gamma_below, j, m));
                     let gamma = gamma.as_flattened_mut();
                     for ((gamma, &slope), &above) in gamma.iter_mut().zip(slope).zip(above.as_flattened()) {
@@ -121,9 +123,8 @@ impl Mlp {
         }
         let (product, rest) = scratch.split_at_mut(self.tangent_start(0, m));
         let [_, gamma, _] = tangents(rest, chain.rows(1, m));
-        chain.layer(packed, 0).down::<L>(product, gamma, m, |j, product| {
-            let into = panel_mut(into, j, m).as_flattened_mut();
-            into.iter_mut().zip(product.as_flattened()).for_each(|(into, &product)| *into += product);
+        chain.layer(packed, 0).down::<L>(product, gamma, m, #[inline(always)] |j, product| {
+            add(panel_mut(into, j, m), product);
         });
         along
     }

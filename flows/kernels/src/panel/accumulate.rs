@@ -43,7 +43,10 @@ fn block<L: Shape, T: Real, const R: usize, const N: usize>(
     column: usize,
 ) {
     let out: &mut [Row<T>; R] = (&mut out[from..from + R]).try_into().expect("R rows");
-    let mut sums: [[T; N]; R] = std::array::from_fn(|r| read(&out[r], column));
+    let mut sums = [[T::ZERO; N]; R];
+    for (sums, out) in sums.iter_mut().zip(out.iter()) {
+        *sums = read(out, column);
+    }
     for (left, right) in pairs {
         sums = down::<L, T, R, N>(sums, &left[at[0]..][..m], from, &right[at[1]..][..m], column);
     }

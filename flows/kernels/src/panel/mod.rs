@@ -4,13 +4,11 @@ mod accumulate;
 mod buffer;
 mod layout;
 mod micro;
-mod narrow;
 mod product;
 mod shape;
 
 pub use accumulate::{Pair, accumulate};
 pub use buffer::Buffer;
 pub use layout::{PANEL, Row, from_columns, panels, to_columns};
-pub use narrow::{NARROW, narrow};
-pub use product::product;
+pub use product::{NARROW, product};
 pub use shape::Shape;

@@ -4,29 +4,37 @@
 //! whichever points stand beside it.
 
 use crate::panel::micro::{along, read};
-use crate::panel::shape::{blocks, tiled};
+use crate::panel::shape::{blocks, tiled, tiled_narrow};
 use crate::panel::{PANEL, Row, Shape, panels};
 use crate::real::Real;
 
-/// out[p][j] = bias[j] + Σ_k left[p][k]·right[k][j] for m points, k < `inner`; then `then(panel, rows)`, panel by panel while
-/// it is in cache.
+/// Results so few that a panel of them would be mostly padding: only so many columns are computed.
+pub const NARROW: usize = 8;
+
+/// out[p][j] = bias[j] + Σ_k left[p][k]·right[k][j] for m points, k < `inner`, j < `outputs`; then `then(panel, rows)`, panel by
+/// panel while it is in cache.
 ///
 /// `left` ⌈inner/32⌉ panels `[m][32]`; `right` a panel `[inner][32]` for each panel `[m][32]` of `out`; `bias` a row for each,
-/// or none.
+/// or none. Padding of `out` comes from padding of `right` and `bias`, or is zero.
 #[inline(always)]
 pub fn product<L: Shape, T: Real>(
     out: &mut [Row<T>],
     bias: &[Row<T>],
     left: &[Row<T>],
     right: &[Row<T>],
-    inner: usize,
+    [inner, outputs]: [usize; 2],
     m: usize,
     mut then: impl FnMut(usize, &mut [Row<T>]),
 ) {
     let left = &left[..panels(inner) * m];
     for (j, (out, right)) in out.chunks_exact_mut(m).zip(right.chunks_exact(inner)).enumerate() {
         let bias = bias.get(j).copied().unwrap_or([T::ZERO; PANEL]);
-        tiled!(L, T, panel(out, &bias, left, right));
+        if outputs <= NARROW {
+            out.fill([T::ZERO; PANEL]);
+            tiled_narrow!(L, T, panel(out, &bias, left, right, NARROW));
+        } else {
+            tiled!(L, T, panel(out, &bias, left, right, PANEL));
+        }
         then(j, out);
     }
 }
@@ -37,8 +45,9 @@ fn panel<L: Shape, T: Real, const M: usize, const N: usize>(
     bias: &Row<T>,
     left: &[Row<T>],
     right: &[Row<T>],
+    columns: usize,
 ) {
-    for column in (0..PANEL).step_by(N) {
+    for column in (0..columns).step_by(N) {
         blocks!(L, T, M, N, out.len(), |from| block(out, bias, left, right, from, column));
     }
 }

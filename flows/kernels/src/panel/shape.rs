@@ -35,6 +35,20 @@ macro_rules! tiled {
     };
 }
 
+/// The same for eight columns.
+macro_rules! tiled_narrow {
+    ($level:ident, $real:ident, $f:ident($($argument:expr),* $(,)?)) => {
+        match (<$level as $crate::panel::Shape>::WIDTH, size_of::<$real>()) {
+            ($crate::simd::Width::Avx512, _) | ($crate::simd::Width::Avx2, 4) => {
+                $f::<$level, $real, 8, 8>($($argument),*)
+            }
+            ($crate::simd::Width::Avx2, _) => $f::<$level, $real, 6, 8>($($argument),*),
+            ($crate::simd::Width::Portable, 4) => $f::<$level, $real, 4, 8>($($argument),*),
+            ($crate::simd::Width::Portable, _) => $f::<$level, $real, 4, 4>($($argument),*),
+        }
+    };
+}
+
 /// Covers `$len` rows by blocks of M, then 4, 2 and 1: calls `$f::<L, T, R, N>(…, from, …)` for each.
 macro_rules! blocks {
     ($level:ident, $real:ident, $rows:ident, $columns:ident, $len:expr, |$from:ident| $f:ident($($argument:expr),* $(,)?)) => {{
@@ -58,4 +72,4 @@ macro_rules! blocks {
     }};
 }
 
-pub(crate) use {blocks, tiled};
+pub(crate) use {blocks, tiled, tiled_narrow};
