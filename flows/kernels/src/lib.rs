@@ -2,8 +2,8 @@
 
 pub mod integrator;
 pub mod mlp;
-pub mod philox;
 pub mod panel;
+pub mod philox;
 pub mod real;
 pub mod root;
 pub mod simd;
