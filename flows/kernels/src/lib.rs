@@ -6,6 +6,7 @@ pub mod mlp;
 pub mod noise;
 pub mod philox;
 pub mod panel;
+pub mod philox;
 pub mod real;
 pub mod root;
 pub mod scratch;

@@ -70,7 +70,7 @@ impl Base {
         match *self {
             Self::Gaussian => noise::normals(seed, first, out),
             Self::SoftUniform { width, softness } => {
-                noise::soft_uniforms(seed, T::of(width), T::of(softness), first, out);
+                noise::soft_uniforms(seed, width, softness, first, out);
             }
         }
     }

@@ -187,13 +187,7 @@ impl<T: Real> Layer<'_, T> {
 
     /// out = y W, panel by panel followed by `then`.
     #[inline(always)]
-    pub fn down<L: Shape>(
-        &self,
-        out: &mut [Row<T>],
-        y: &[Row<T>],
-        m: usize,
-        then: impl FnMut(usize, &mut [Row<T>]),
-    ) {
+    pub fn down<L: Shape>(&self, out: &mut [Row<T>], y: &[Row<T>], m: usize, then: impl FnMut(usize, &mut [Row<T>])) {
         product::<L, T>(out, &[], y, self.down, [self.outputs, self.inputs], m, then);
     }
 }

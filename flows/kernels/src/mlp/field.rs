@@ -51,37 +51,56 @@ impl Mlp {
             let last = l + 1 == depth;
             let (out, other) = if last { (slope, value) } else { (value, slope) };
             let output = &packed[chain.packed_rows()..];
-            chain.layer(packed, l).up::<L>(out, below, true, m, #[inline(always)] |j, z| {
-                let curvature = panel_mut(curvature, j, m).as_flattened_mut();
-                if last {
-                    self.activation.last::<L, T>(z.as_flattened_mut(), curvature);
-                    let delta = panel_mut(delta, j, m);
-                    fill(delta, &output[j], factor);
-                    for (delta, &slope) in delta.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
-                        *delta = *delta * slope;
+            chain.layer(packed, l).up::<L>(
+                out,
+                below,
+                true,
+                m,
+                #[inline(always)]
+                |j, z| {
+                    let curvature = panel_mut(curvature, j, m).as_flattened_mut();
+                    if last {
+                        self.activation.last::<L, T>(z.as_flattened_mut(), curvature);
+                        let delta = panel_mut(delta, j, m);
+                        fill(delta, &output[j], factor);
+                        for (delta, &slope) in delta.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
+                            *delta = *delta * slope;
+                        }
+                    } else {
+                        let slope = panel_mut(other, j, m).as_flattened_mut();
+                        self.activation.hidden::<L, T>(z.as_flattened_mut(), slope, curvature);
                     }
-                } else {
-                    let slope = panel_mut(other, j, m).as_flattened_mut();
-                    self.activation.hidden::<L, T>(z.as_flattened_mut(), slope, curvature);
-                }
-            });
+                },
+            );
         }
         for l in (0..depth - 1).rev() {
             let factor = if l == 0 { scale } else { T::ONE };
             let start = self.kept_start(l, m);
             let [_, slope, adjoint, _] = self.kept_mut(&mut kept[start..], l, m);
-            chain.layer(packed, l + 1).down::<L>(adjoint, delta, m, #[inline(always)] |j, e| {
-                let slope = panel_mut(slope, j, m).as_flattened();
-                let delta = panel_mut(spare, j, m).as_flattened_mut();
-                for ((delta, &e), &slope) in delta.iter_mut().zip(e.as_flattened()).zip(slope) {
-                    *delta = factor * e * slope;
-                }
-            });
+            chain.layer(packed, l + 1).down::<L>(
+                adjoint,
+                delta,
+                m,
+                #[inline(always)]
+                |j, e| {
+                    let slope = panel_mut(slope, j, m).as_flattened();
+                    let delta = panel_mut(spare, j, m).as_flattened_mut();
+                    for ((delta, &e), &slope) in delta.iter_mut().zip(e.as_flattened()).zip(slope) {
+                        *delta = factor * e * slope;
+                    }
+                },
+            );
             (delta, spare) = (spare, delta);
         }
-        chain.layer(packed, 0).down::<L>(&mut gradient[..chain.rows(0, m)], delta, m, #[inline(always)] |j, gradient| {
-            add(panel_mut(into, j, m), gradient);
-        });
+        chain.layer(packed, 0).down::<L>(
+            &mut gradient[..chain.rows(0, m)],
+            delta,
+            m,
+            #[inline(always)]
+            |j, gradient| {
+                add(panel_mut(into, j, m), gradient);
+            },
+        );
     }
 }
 

@@ -58,44 +58,52 @@ impl Mlp {
             let [_, slope, adjoint, curvature] = self.kept(kept, l, m);
             let last = l + 1 == depth;
             let output_grad = &mut grad[chain.grad_rows()..];
-            chain.layer(packed, l).up::<L>(gamma, below, false, m, #[inline(always)] |j, z| {
-                let (tangent, delta) = (panel_mut(tangent, j, m), panel_mut(delta, j, m));
-                let (slope, adjoint, curvature) = (panel(slope, j, m), panel(adjoint, j, m), panel(curvature, j, m));
-                if last {
-                    // e is w, the same for all points: it is written to δ, from where the loop below takes it.
-                    fill(delta, &weights[j], scale);
-                } else {
-                    for (delta, &e) in delta.as_flattened_mut().iter_mut().zip(adjoint.as_flattened()) {
-                        *delta = scale * e;
+            chain.layer(packed, l).up::<L>(
+                gamma,
+                below,
+                false,
+                m,
+                #[inline(always)]
+                |j, z| {
+                    let (tangent, delta) = (panel_mut(tangent, j, m), panel_mut(delta, j, m));
+                    let (slope, adjoint, curvature) =
+                        (panel(slope, j, m), panel(adjoint, j, m), panel(curvature, j, m));
+                    if last {
+                        // e is w, the same for all points: it is written to δ, from where the loop below takes it.
+                        fill(delta, &weights[j], scale);
+                    } else {
+                        for (delta, &e) in delta.as_flattened_mut().iter_mut().zip(adjoint.as_flattened()) {
+                            *delta = scale * e;
+                        }
                     }
-                }
-                let (z, slope) = (z.as_flattened_mut(), slope.as_flattened());
-                let (tangent, delta) = (tangent.as_flattened_mut(), delta.as_flattened_mut());
-                let streams = z.iter_mut().zip(tangent.iter_mut()).zip(delta.iter_mut()).zip(slope);
-                if self.activation == Activation::Softplus {
-                    for (((z, tangent), delta), &slope) in streams {
-                        *tangent = slope * *z;
-                        *z = *delta * logistic_curvature(slope) * *z;
-                        *delta = *delta * slope;
+                    let (z, slope) = (z.as_flattened_mut(), slope.as_flattened());
+                    let (tangent, delta) = (tangent.as_flattened_mut(), delta.as_flattened_mut());
+                    let streams = z.iter_mut().zip(tangent.iter_mut()).zip(delta.iter_mut()).zip(slope);
+                    if self.activation == Activation::Softplus {
+                        for (((z, tangent), delta), &slope) in streams {
+                            *tangent = slope * *z;
+                            *z = *delta * logistic_curvature(slope) * *z;
+                            *delta = *delta * slope;
+                        }
+                    } else {
+                        for ((((z, tangent), delta), &slope), &curvature) in streams.zip(curvature.as_flattened()) {
+                            *tangent = slope * *z;
+                            *z = *delta * curvature * *z;
+                            *delta = *delta * slope;
+                        }
                     }
-                } else {
-                    for ((((z, tangent), delta), &slope), &curvature) in streams.zip(curvature.as_flattened()) {
-                        *tangent = slope * *z;
-                        *z = *delta * curvature * *z;
-                        *delta = *delta * slope;
+                    if last {
+                        let sums = columns_sum(tangent.as_chunks::<PANEL>().0);
+                        for c in 0..PANEL {
+                            output_grad[j][c] += scale * sums[c];
+                        }
+                        let used = (chain.width(depth) - j * PANEL).min(PANEL);
+                        for c in 0..used {
+                            along += sums[c] * weights[j][c];
+                        }
                     }
-                }
-                if last {
-                    let sums = columns_sum(tangent.as_chunks::<PANEL>().0);
-                    for c in 0..PANEL {
-                        output_grad[j][c] += scale * sums[c];
-                    }
-                    let used = (chain.width(depth) - j * PANEL).min(PANEL);
-                    for c in 0..used {
-                        along += sums[c] * weights[j][c];
-                    }
-                }
-            });
+                },
+            );
         }
         for l in (0..depth).rev() {
             let (before, here) = scratch.split_at_mut(self.tangent_start(l, m));
@@ -112,20 +120,32 @@ impl Mlp {
                 let [value, slope, ..] = self.kept(kept, l - 1, m);
                 grad.weights::<L, 2>([(below, delta), (value, gamma)], m);
                 // ȧ of the layer below has served: its place takes the product.
-                layer.down::<L>(below, gamma, m, #[inline(always)] |j, above| {
-                    let (slope, gamma) = (panel(slope, j, m).as_flattened(), panel_mut(gamma_below, j, m));
-                    let gamma = gamma.as_flattened_mut();
-                    for ((gamma, &slope), &above) in gamma.iter_mut().zip(slope).zip(above.as_flattened()) {
-                        *gamma += slope * above;
-                    }
-                });
+                layer.down::<L>(
+                    below,
+                    gamma,
+                    m,
+                    #[inline(always)]
+                    |j, above| {
+                        let (slope, gamma) = (panel(slope, j, m).as_flattened(), panel_mut(gamma_below, j, m));
+                        let gamma = gamma.as_flattened_mut();
+                        for ((gamma, &slope), &above) in gamma.iter_mut().zip(slope).zip(above.as_flattened()) {
+                            *gamma += slope * above;
+                        }
+                    },
+                );
             }
         }
         let (product, rest) = scratch.split_at_mut(self.tangent_start(0, m));
         let [_, gamma, _] = tangents(rest, chain.rows(1, m));
-        chain.layer(packed, 0).down::<L>(product, gamma, m, #[inline(always)] |j, product| {
-            add(panel_mut(into, j, m), product);
-        });
+        chain.layer(packed, 0).down::<L>(
+            product,
+            gamma,
+            m,
+            #[inline(always)]
+            |j, product| {
+                add(panel_mut(into, j, m), product);
+            },
+        );
         along
     }
 

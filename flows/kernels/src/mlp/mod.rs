@@ -8,7 +8,9 @@ mod field_reverse;
 mod network;
 
 pub use activation::Activation;
-pub use chain::Chain;
+pub use chain::{Chain, Layer, LayerGrad};
 pub use energy::Mlp;
+pub use network::Network;
 
-
+#[cfg(test)]
+mod laws;

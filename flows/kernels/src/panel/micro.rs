@@ -17,7 +17,12 @@ pub fn along<L: Level, T: Real, const M: usize, const N: usize>(
 ) -> [[T; N]; M] {
     for (k, right) in right.iter().enumerate().take(PANEL) {
         let right: &[T; N] = right[column..][..N].try_into().expect("a tile lies within a panel");
-        outer::<L, T, M, N>(&mut sums, #[inline(always)] |r| left[r][k], right);
+        outer::<L, T, M, N>(
+            &mut sums,
+            #[inline(always)]
+            |r| left[r][k],
+            right,
+        );
     }
     sums
 }
@@ -34,7 +39,12 @@ pub fn down<L: Level, T: Real, const M: usize, const N: usize>(
     for (left, right) in left.iter().zip(right) {
         let left: &[T; M] = left[row..][..M].try_into().expect("a tile lies within a panel");
         let right: &[T; N] = right[column..][..N].try_into().expect("a tile lies within a panel");
-        outer::<L, T, M, N>(&mut sums, #[inline(always)] |r| left[r], right);
+        outer::<L, T, M, N>(
+            &mut sums,
+            #[inline(always)]
+            |r| left[r],
+            right,
+        );
     }
     sums
 }

@@ -91,7 +91,9 @@ fn a_point_knows_nothing_of_its_neighbours() {
                 let (params, mut start) = (narrow(params), narrow(normals(2, n * 2 * dim)));
                 let bits = |start: &[f32]| {
                     let (end, _) = trajectory.run(&params, &steps, start, false);
-                    end.chunks(2 * dim).map(|point| point.iter().map(|x| x.to_bits()).collect()).collect::<Vec<Vec<_>>>()
+                    end.chunks(2 * dim)
+                        .map(|point| point.iter().map(|x| x.to_bits()).collect())
+                        .collect::<Vec<Vec<_>>>()
                 };
                 let all = bits(&start);
                 for from in [1, 5, 31, 32, 33, TILE, n - 1] {

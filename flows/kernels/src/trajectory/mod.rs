@@ -24,6 +24,5 @@ pub use energy::Energy;
 pub use memory::{Accumulator, KeptTile, Prepared, TILE, Tile, Workspace};
 pub use moves::{Move, Trajectory};
 
-
 #[cfg(test)]
 mod laws;
