@@ -4,7 +4,6 @@ pub mod chain;
 pub mod integrator;
 pub mod mlp;
 pub mod noise;
-pub mod philox;
 pub mod panel;
 pub mod philox;
 pub mod real;
