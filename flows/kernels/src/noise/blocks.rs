@@ -2,7 +2,7 @@
 
 use crate::philox::{MULTIPLIERS, ROUNDS, WEYL, split};
 
-/// Blocks of one call: as many as keep eight vectors of each width busy.
+/// Blocks of one call: eight of the widest vectors of 64-bit lanes.
 pub(super) const BLOCKS: usize = 64;
 
 /// Word k of block i at `[k][i]`.

@@ -1,10 +1,11 @@
 //! Slices of normals, uniforms, soft uniforms.
 //!
-//! Block b of Philox (counter [b, b ≫ 32, 0, 0], key = seed) gives words 4b…4b+3 of the row, and, for f64, the block of counter
-//! [b, b ≫ 32, 0, 1] their lower halves, so that both precisions draw the same points. Uniform i is word i. Normals
-//! 2j, 2j + 1 are √(−2 ln u)·(cos, sin)(2πt), u of word 2j, t of word 2j + 1 (Box & Muller, "A note on the generation of random
-//! normal deviates", 1958). Soft uniform i is width·(u − ½) + logistic/softness, u of word 2i, the logistic ln u′ − ln(1 − u′) of word
-//! 2i + 1. Deviation: none; u is the middle of its 2⁻³² (f32) or 2⁻⁵² (f64), so that normals end at ±6.76 or ±8.57.
+//! Block b of Philox (counter [b, b ≫ 32, 0, 0], key = seed) gives words 4b…4b+3 of the row, and, for f64, the block of
+//! counter [b, b ≫ 32, 0, 1] their lower halves, so that both precisions draw the same points. Uniform i is word i.
+//! Normals 2j, 2j + 1 are √(−2 ln u)·(cos, sin)(2πt), u of word 2j, t of word 2j + 1 (Box & Muller, "A note on the
+//! generation of random normal deviates", 1958). Soft uniform i is width·(u − ½) + logistic/softness, u of word 2i, the
+//! logistic ln u′ − ln(1 − u′) of word 2i + 1.
+//! Deviation: none; u is the middle of its 2⁻³² (f32) or 2⁻⁵² (f64), so that normals end at ±6.76 or ±8.57.
 
 use super::blocks::{BLOCKS, Words, blocks};
 use crate::dispatch;

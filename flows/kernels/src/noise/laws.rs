@@ -128,7 +128,7 @@ fn levels_differ_by_rounding() {
 fn the_distribution_is_the_named_one() {
     fn law<T: Real>(width: Width, kind: Kind) {
         let n = 1 << 16;
-        let mut x: Vec<f64> = draw::<T>(kind, 2, 12345, n).iter().map(|x| x.wide()).collect();
+        let mut x: Vec<f64> = draw::<T>(kind, 2, 12346, n).iter().map(|x| x.wide()).collect();
         let logistic = std::f64::consts::PI / SOFTNESS;
         // mean, variance, fourth central moment (cumulants of a sum add: κ₄ = μ₄ − 3σ⁴)
         let (mean, variance, fourth) = match kind {
@@ -143,7 +143,7 @@ fn the_distribution_is_the_named_one() {
         let within = |value: f64, variance: f64| value.abs() < 5.0 * (variance / n as f64).sqrt();
         assert!(within(average(&|x| x), variance), "{width:?} {kind:?}: mean");
         assert!(within(average(&|x| x * x - variance), fourth - variance.powi(2)), "{width:?} {kind:?}: variance");
-        // Neighbours come of one radius and one angle.
+        // Normals 2j, 2j + 1 come of one radius and one angle; the first of these is even.
         let pairs = x.chunks_exact(2).map(|x| (x[0] - mean) * (x[1] - mean)).sum::<f64>() / n as f64;
         assert!(within(pairs, variance.powi(2)), "{width:?} {kind:?}: covariance of a pair");
 
