@@ -171,7 +171,7 @@ fn few_outputs([inputs, outputs]: [usize; 2]) -> bool {
 }
 
 impl<T: Real> Layer<'_, T> {
-    /// out = x Wᵀ + b, or without b, panel by panel followed by `then`.
+    /// out = x Wᵀ + b, or without b, panel by panel followed by `then`; `out` as in [`product`].
     #[inline(always)]
     pub fn up<L: Shape>(
         &self,
@@ -185,7 +185,7 @@ impl<T: Real> Layer<'_, T> {
         product::<L, T>(out, bias, x, self.up, [self.inputs, self.outputs], m, then);
     }
 
-    /// out = y W, panel by panel followed by `then`.
+    /// out = y W, panel by panel followed by `then`; `out` as in [`product`].
     #[inline(always)]
     pub fn down<L: Shape>(&self, out: &mut [Row<T>], y: &[Row<T>], m: usize, then: impl FnMut(usize, &mut [Row<T>])) {
         product::<L, T>(out, &[], y, self.down, [self.outputs, self.inputs], m, then);
@@ -193,22 +193,24 @@ impl<T: Real> Layer<'_, T> {
 }
 
 impl<T: Real> LayerGrad<'_, T> {
-    /// Adds Σ_p y xᵀ over every pair (x, y) of inputs and adjoints of outputs.
+    /// Adds scale·Σ_p y xᵀ over every pair (x, y) of inputs and adjoints of outputs.
     #[inline(always)]
-    pub fn weights<L: Shape, const P: usize>(&mut self, pairs: [Pair<'_, T>; P], m: usize) {
+    pub fn weights<L: Shape, const P: usize>(&mut self, pairs: [Pair<'_, T>; P], scale: T, m: usize) {
         if few_outputs([self.inputs, self.outputs]) {
-            accumulate::<L, T>(self.weights, &pairs.map(|(x, y)| (y, x)), self.outputs, m);
+            accumulate::<L, T>(self.weights, &pairs.map(|(x, y)| (y, x)), scale, self.outputs, m);
         } else {
-            accumulate::<L, T>(self.weights, &pairs, self.inputs, m);
+            accumulate::<L, T>(self.weights, &pairs, scale, self.inputs, m);
         }
     }
 
-    /// Adds Σ_p y.
+    /// Adds scale·Σ_p y.
     #[inline(always)]
-    pub fn bias(&mut self, y: &[Row<T>], m: usize) {
+    pub fn bias(&mut self, y: &[Row<T>], scale: T, m: usize) {
         for (bias, y) in self.bias.iter_mut().zip(y.chunks_exact(m)) {
             let sum = columns_sum(y);
-            bias.iter_mut().zip(&sum).for_each(|(bias, &sum)| *bias += sum);
+            for c in 0..PANEL {
+                bias[c] += scale * sum[c];
+            }
         }
     }
 }

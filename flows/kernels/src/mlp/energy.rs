@@ -61,23 +61,28 @@ impl Mlp {
 
     /// Rows that the force at m points leaves for its reverse pass.
     ///
-    /// x; of each hidden layer but the last a, σ′, e; of the last σ′; and σ″ of each where it does not follow from σ′.
+    /// x; of each hidden layer a (but of the last), σ′, δ; and σ″ ⊙ e where it does not follow from σ′ and δ.
     pub fn kept_rows(&self, m: usize) -> usize {
         let depth = self.chain.depth();
-        self.kept_start(depth - 1, m) + (1 + self.curvatures()) * self.chain.rows(depth, m)
+        self.kept_start(depth - 1, m) + (2 + self.bends()) * self.chain.rows(depth, m)
     }
 
-    /// Rows of scratch that either pass needs at m points.
+    /// Rows of scratch that either pass needs at m points: a panel, then ȧ and γ of each layer.
     pub fn scratch_rows(&self, m: usize) -> usize {
-        (0..=self.chain.depth()).map(|l| 3 * self.chain.rows(l, m)).sum()
+        self.tangent_start(self.chain.depth(), m)
+    }
+
+    /// Where ȧ and γ of layer l begin in the scratch.
+    pub(super) fn tangent_start(&self, l: usize, m: usize) -> usize {
+        m + (1..=l).map(|l| 2 * self.chain.rows(l, m)).sum::<usize>()
     }
 
     /// Where layer l begins in what is kept at m points.
     pub(super) fn kept_start(&self, l: usize, m: usize) -> usize {
-        self.chain.rows(0, m) + (1..=l).map(|l| (3 + self.curvatures()) * self.chain.rows(l, m)).sum::<usize>()
+        self.chain.rows(0, m) + (1..=l).map(|l| (3 + self.bends()) * self.chain.rows(l, m)).sum::<usize>()
     }
 
-    /// a, σ′, e and σ″ of layer l = 0, …, L − 1 in what is kept; empty where it is not.
+    /// a, σ′, δ and σ″ ⊙ e of layer l = 0, …, L − 1 in what is kept; empty where it is not.
     pub(super) fn kept<'a, T>(&self, kept: &'a [Row<T>], l: usize, m: usize) -> [&'a [Row<T>]; 4] {
         let (rows, mut rest) = (self.chain.rows(l + 1, m), &kept[self.kept_start(l, m)..]);
         self.kept_counts(l).map(|count| rest.split_off(..count * rows).expect("as many rows as are kept"))
@@ -89,13 +94,12 @@ impl Mlp {
         self.kept_counts(l).map(|count| rest.split_off_mut(..count * rows).expect("as many rows as are kept"))
     }
 
-    /// Which of value, slope, adjoint and curvature layer l keeps.
+    /// How many of value, slope, δ and bend layer l keeps.
     fn kept_counts(&self, l: usize) -> [usize; 4] {
-        let hidden = usize::from(l + 1 < self.chain.depth());
-        [hidden, 1, hidden, self.curvatures()]
+        [usize::from(l + 1 < self.chain.depth()), 1, 1, self.bends()]
     }
 
-    fn curvatures(&self) -> usize {
+    fn bends(&self) -> usize {
         usize::from(self.activation != Activation::Softplus)
     }
 

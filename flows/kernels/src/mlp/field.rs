@@ -38,19 +38,15 @@ impl Mlp {
         into: &mut [Row<T>],
     ) {
         let (chain, depth) = (&self.chain, self.chain.depth());
-        // δ of the layer above and of the layer below, and ∇E.
-        let widest = (0..=depth).map(|l| chain.rows(l, m)).max().unwrap_or(0);
-        let (mut delta, rest) = scratch.split_at_mut(widest);
-        let (mut spare, gradient) = rest.split_at_mut(widest);
+        let output = &packed[chain.packed_rows()..];
+        let scratch = &mut scratch[..m];
         kept[..chain.rows(0, m)].copy_from_slice(x);
         for l in 0..depth {
-            let factor = if l == 0 { scale } else { T::ONE };
             let (before, here) = kept.split_at_mut(self.kept_start(l, m));
             let below = if l == 0 { x } else { self.kept(before, l - 1, m)[0] };
-            let [value, slope, _, curvature] = self.kept_mut(here, l, m);
+            let [value, slope, delta, bend] = self.kept_mut(here, l, m);
             let last = l + 1 == depth;
-            let (out, other) = if last { (slope, value) } else { (value, slope) };
-            let output = &packed[chain.packed_rows()..];
+            let (out, slope) = if last { (slope, value) } else { (value, slope) };
             chain.layer(packed, l).up::<L>(
                 out,
                 below,
@@ -58,67 +54,64 @@ impl Mlp {
                 m,
                 #[inline(always)]
                 |j, z| {
-                    let curvature = panel_mut(curvature, j, m).as_flattened_mut();
+                    let bend = panel_mut(bend, j, m);
                     if last {
-                        self.activation.last::<L, T>(z.as_flattened_mut(), curvature);
+                        self.activation.last::<L, T>(z.as_flattened_mut(), bend.as_flattened_mut());
                         let delta = panel_mut(delta, j, m);
-                        fill(delta, &output[j], factor);
-                        for (delta, &slope) in delta.as_flattened_mut().iter_mut().zip(z.as_flattened()) {
-                            *delta = *delta * slope;
-                        }
+                        delta.fill(output[j]);
+                        adjoint(delta, z, bend);
                     } else {
-                        let slope = panel_mut(other, j, m).as_flattened_mut();
-                        self.activation.hidden::<L, T>(z.as_flattened_mut(), slope, curvature);
+                        let slope = panel_mut(slope, j, m).as_flattened_mut();
+                        self.activation.hidden::<L, T>(z.as_flattened_mut(), slope, bend.as_flattened_mut());
                     }
                 },
             );
         }
         for l in (0..depth - 1).rev() {
-            let factor = if l == 0 { scale } else { T::ONE };
+            let (here, above) = kept.split_at_mut(self.kept_start(l + 1, m));
+            let [_, _, above, _] = self.kept_mut(above, l + 1, m);
             let start = self.kept_start(l, m);
-            let [_, slope, adjoint, _] = self.kept_mut(&mut kept[start..], l, m);
+            let [_, slope, delta, bend] = self.kept_mut(&mut here[start..], l, m);
             chain.layer(packed, l + 1).down::<L>(
-                adjoint,
-                delta,
+                scratch,
+                above,
                 m,
                 #[inline(always)]
                 |j, e| {
-                    let slope = panel_mut(slope, j, m).as_flattened();
-                    let delta = panel_mut(spare, j, m).as_flattened_mut();
-                    for ((delta, &e), &slope) in delta.iter_mut().zip(e.as_flattened()).zip(slope) {
-                        *delta = factor * e * slope;
-                    }
+                    let delta = panel_mut(delta, j, m);
+                    delta.copy_from_slice(e);
+                    adjoint(delta, panel_mut(slope, j, m), panel_mut(bend, j, m));
                 },
             );
-            (delta, spare) = (spare, delta);
         }
+        let delta = self.kept(kept, 0, m)[2];
         chain.layer(packed, 0).down::<L>(
-            &mut gradient[..chain.rows(0, m)],
+            scratch,
             delta,
             m,
             #[inline(always)]
-            |j, gradient| {
-                add(panel_mut(into, j, m), gradient);
-            },
+            |j, gradient| add(panel_mut(into, j, m), gradient, scale),
         );
     }
 }
 
-/// Every row of `rows` factor·row.
+/// δ = e ⊙ σ′ where e stood, and σ″ ⊙ e where σ″ stood, if it is kept.
 #[inline(always)]
-pub(super) fn fill<T: Real>(rows: &mut [Row<T>], row: &Row<T>, factor: T) {
-    let mut scaled = *row;
-    for x in &mut scaled {
-        *x = factor * *x;
+fn adjoint<T: Real>(e: &mut [Row<T>], slope: &[Row<T>], curvature: &mut [Row<T>]) {
+    let e = e.as_flattened_mut();
+    for (&mut e, curvature) in e.iter_mut().zip(curvature.as_flattened_mut()) {
+        *curvature = *curvature * e;
     }
-    rows.fill(scaled);
+    for (e, &slope) in e.iter_mut().zip(slope.as_flattened()) {
+        *e = *e * slope;
+    }
 }
 
-/// into += x.
+/// into += scale·x.
 #[inline(always)]
-pub(super) fn add<T: Real>(into: &mut [Row<T>], x: &[Row<T>]) {
+pub(super) fn add<T: Real>(into: &mut [Row<T>], x: &[Row<T>], scale: T) {
     for (into, &x) in into.as_flattened_mut().iter_mut().zip(x.as_flattened()) {
-        *into += x;
+        *into += scale * x;
     }
 }
 

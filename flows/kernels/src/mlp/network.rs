@@ -116,8 +116,8 @@ impl Network {
             end = start;
             let y = &gamma[..chain.rows(l + 1, m)];
             let mut grad = chain.grad(grad, l);
-            grad.bias(y, m);
-            grad.weights::<L, 1>([(value, y)], m);
+            grad.bias(y, T::ONE, m);
+            grad.weights::<L, 1>([(value, y)], T::ONE, m);
             chain.layer(packed, l).down::<L>(
                 &mut below[..chain.rows(l, m)],
                 y,
@@ -134,7 +134,7 @@ impl Network {
             );
             (gamma, below) = (below, gamma);
         }
-        add(into, &gamma[..chain.rows(0, m)]);
+        add(into, &gamma[..chain.rows(0, m)], T::ONE);
     }
 
     fn widest(&self, m: usize) -> usize {

@@ -14,6 +14,7 @@ pub const NARROW: usize = 8;
 /// out[p][j] = bias[j] + Σ_k left[p][k]·right[k][j] for m points, k < `inner`, j < `outputs`; then `then(panel, rows)`, panel by
 /// panel while it is in cache.
 ///
+/// `out` holds all panels, or one, which is overwritten when `then` has seen it.
 /// `left` ⌈inner/32⌉ panels `[m][32]`; `right` a panel `[inner][32]` for each panel `[m][32]` of `out`; `bias` a row for each,
 /// or none. Padding of `out` comes from padding of `right` and `bias`, or is zero.
 #[inline(always)]
@@ -27,7 +28,9 @@ pub fn product<L: Shape, T: Real>(
     mut then: impl FnMut(usize, &mut [Row<T>]),
 ) {
     let left = &left[..panels(inner) * m];
-    for (j, (out, right)) in out.chunks_exact_mut(m).zip(right.chunks_exact(inner)).enumerate() {
+    let stride = if out.len() == m { 0 } else { m };
+    for (j, right) in right.chunks_exact(inner).enumerate() {
+        let out = &mut out[j * stride..][..m];
         let bias = bias.get(j).copied().unwrap_or([T::ZERO; PANEL]);
         if outputs <= NARROW {
             out.fill([T::ZERO; PANEL]);
