@@ -8,7 +8,7 @@ use crate::real::Real;
 /// A left and a right factor.
 pub type Pair<'a, T> = (&'a [Row<T>], &'a [Row<T>]);
 
-/// out[i][j] += scale·Σ_p left[p][i]·right[p][j] over m points and every pair (left, right), i < `rows`.
+/// `out[i][j] += scale·Σ_p left[p][i]·right[p][j]` over m points and every pair (left, right), i < `rows`.
 ///
 /// `left` ⌈rows/32⌉ panels `[m][32]`; `right` a panel `[m][32]` for each panel `[rows][32]` of `out`.
 #[inline(always)]

@@ -7,7 +7,7 @@ use crate::panel::{PANEL, Row};
 use crate::real::Real;
 use crate::simd::Level;
 
-/// sums[r][c] += Σ_k left[r][k]·right[k][column + c], k over the rows of `right`: the left factor along its rows.
+/// `sums[r][c] += Σ_k left[r][k]·right[k][column + c]`, k over the rows of `right`: the left factor along its rows.
 #[inline(always)]
 pub fn along<L: Level, T: Real, const M: usize, const N: usize>(
     mut sums: [[T; N]; M],
@@ -27,7 +27,7 @@ pub fn along<L: Level, T: Real, const M: usize, const N: usize>(
     sums
 }
 
-/// sums[r][c] += Σ_k left[k][row + r]·right[k][column + c]: the left factor down its columns.
+/// `sums[r][c] += Σ_k left[k][row + r]·right[k][column + c]`: the left factor down its columns.
 #[inline(always)]
 pub fn down<L: Level, T: Real, const M: usize, const N: usize>(
     mut sums: [[T; N]; M],

@@ -11,7 +11,7 @@ use crate::real::Real;
 /// Results so few that a panel of them would be mostly padding: only so many columns are computed.
 pub const NARROW: usize = 8;
 
-/// out[p][j] = bias[j] + Σ_k left[p][k]·right[k][j] for m points, k < `inner`, j < `outputs`; then `then(panel, rows)`, panel by
+/// `out[p][j] = bias[j] + Σ_k left[p][k]·right[k][j]` for m points, k < `inner`, j < `outputs`; then `then(panel, rows)`, panel by
 /// panel while it is in cache.
 ///
 /// `out` holds all panels, or one, which is overwritten when `then` has seen it.
