@@ -16,16 +16,21 @@ pub const FOLDED: usize = 16;
 #[inline(always)]
 pub fn gather<T: Real>(rows: &[T], block: &mut [Lanes<T>]) {
     let d = block.len();
-    let last = rows.len() / d - 1;
+    let m = rows.len() / d;
+    if let ([first, second], true) = (&mut *block, m == LANES) {
+        // A stride that the compiler knows becomes shuffles of whole registers.
+        let rows = &rows[..2 * LANES];
+        for j in 0..LANES {
+            first[j] = rows[2 * j];
+        }
+        for j in 0..LANES {
+            second[j] = rows[2 * j + 1];
+        }
+        return;
+    }
     for (i, lanes) in block.iter_mut().enumerate() {
-        if last == LANES - 1 {
-            for (j, lane) in lanes.iter_mut().enumerate() {
-                *lane = rows[j * d + i];
-            }
-        } else {
-            for (j, lane) in lanes.iter_mut().enumerate() {
-                *lane = rows[j.min(last) * d + i];
-            }
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane = rows[j.min(m - 1) * d + i];
         }
     }
 }
@@ -34,11 +39,50 @@ pub fn gather<T: Real>(rows: &[T], block: &mut [Lanes<T>]) {
 #[inline(always)]
 pub fn scatter<T: Real>(block: &[Lanes<T>], rows: &mut [T]) {
     let d = block.len();
+    if let [first, second] = block {
+        for ((row, &first), &second) in rows.chunks_exact_mut(2).zip(first).zip(second) {
+            row[0] = first;
+            row[1] = second;
+        }
+        return;
+    }
     for (i, lanes) in block.iter().enumerate() {
         for (row, &lane) in rows.chunks_exact_mut(d).zip(lanes) {
             row[i] = lane;
         }
     }
+}
+
+/// f of each lane.
+///
+/// Loops that write one array vectorise; those that write several at once were found not to.
+#[inline(always)]
+pub(super) fn map<T: Real>(a: &Lanes<T>, f: impl Fn(T) -> T) -> Lanes<T> {
+    let mut out = [T::ZERO; LANES];
+    for j in 0..LANES {
+        out[j] = f(a[j]);
+    }
+    out
+}
+
+/// f of each lane of two.
+#[inline(always)]
+pub(super) fn map2<T: Real>(a: &Lanes<T>, b: &Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
+    let mut out = [T::ZERO; LANES];
+    for j in 0..LANES {
+        out[j] = f(a[j], b[j]);
+    }
+    out
+}
+
+/// f of each lane of three.
+#[inline(always)]
+pub(super) fn map3<T: Real>(a: &Lanes<T>, b: &Lanes<T>, c: &Lanes<T>, f: impl Fn(T, T, T) -> T) -> Lanes<T> {
+    let mut out = [T::ZERO; LANES];
+    for j in 0..LANES {
+        out[j] = f(a[j], b[j], c[j]);
+    }
+    out
 }
 
 /// Adds a block's lanes to a folded sum: always the same lanes together.
@@ -53,7 +97,15 @@ pub(super) fn add_folded<T: Real>(sum: &mut [T; FOLDED], lanes: &Lanes<T>) {
     }
 }
 
-/// The sum of folded lanes, in double precision.
+/// The sum of folded lanes: by halves, so that it is a handful of additions deep.
 pub(super) fn total<T: Real>(sum: &[T; FOLDED]) -> f64 {
-    sum.iter().map(|&lane| lane.wide()).sum()
+    let mut lanes = sum.map(Real::wide);
+    let mut width = FOLDED / 2;
+    while width > 0 {
+        for j in 0..width {
+            lanes[j] += lanes[j + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
 }

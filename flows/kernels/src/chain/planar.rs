@@ -7,10 +7,10 @@
 //! Deviation: dets of four layers are multiplied before their logarithm is taken; where four in a row are below 10⁻⁹ (f32)
 //! that is infinite, which a sum of four logarithms would not be.
 
-use super::block::{FOLDED, LANES, Lanes, add_folded, total};
+use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
 use super::layers::Layers;
 use crate::real::Real;
-use crate::simd::Level;
+use crate::simd::{Level, Portable};
 
 /// Layers whose dets are multiplied.
 const TOGETHER: usize = 4;
@@ -22,6 +22,7 @@ const MOST_STEPS: usize = 80;
 pub struct Planar<T> {
     dim: usize,
     layers: Vec<Layer<T>>,
+    constraints: Vec<Constraint>,
     // [K, d] each.
     w: Vec<T>,
     u_hat: Vec<T>,
@@ -51,8 +52,11 @@ impl<T: Real> Layers<T> for Planar<T> {
         self.w.extend_from_slice(w);
         self.u_hat.clear();
         self.layers.clear();
+        self.constraints.clear();
         for ((w, u), &b) in w.chunks_exact(dim).zip(u.chunks_exact(dim)).zip(b) {
-            let Constraint { s_plus, along, .. } = Constraint::of(w, u);
+            let constraint = Constraint::of(w, u);
+            let Constraint { s_plus, along, .. } = constraint;
+            self.constraints.push(constraint);
             self.u_hat.extend(w.iter().zip(u).map(|(&w, &u)| T::of(u.wide() + along * w.wide())));
             self.layers.push(Layer { b, s_plus: T::of(s_plus), s: T::of(s_plus - 1.0) });
         }
@@ -73,10 +77,8 @@ impl<T: Real> Layers<T> for Planar<T> {
             let (layer, w, u_hat) = self.layer(k);
             *tanh = [layer.b; LANES];
             along::<L, T>(tanh, w, x);
-            for (t, product) in tanh.iter_mut().zip(&mut product) {
-                *t = t.tanh::<L>();
-                *product = *product * det::<L, T>(layer, *t);
-            }
+            *tanh = map(tanh, |a| a.tanh::<L>());
+            product = map2(&product, tanh, |product, t| product * det::<L, T>(layer, t));
             shift::<L, T>(x, u_hat, tanh, T::ONE);
             take_logarithm::<L, T>(k, self.len(), &mut product, log_det);
         }
@@ -90,9 +92,7 @@ impl<T: Real> Layers<T> for Planar<T> {
             *tanh = [layer.b; LANES];
             along::<L, T>(tanh, w, x);
             solve::<L, T>(layer, tanh);
-            for (t, product) in tanh.iter().zip(&mut product) {
-                *product = *product * det::<L, T>(layer, *t);
-            }
+            product = map2(&product, tanh, |product, t| product * det::<L, T>(layer, t));
             shift::<L, T>(x, u_hat, tanh, -T::ONE);
             take_logarithm::<L, T>(done, self.len(), &mut product, log_det);
         }
@@ -107,30 +107,21 @@ impl<T: Real> Layers<T> for Planar<T> {
         grad_log_det: &Lanes<T>,
         sums: &mut [[T; FOLDED]],
     ) {
-        let two = T::ONE + T::ONE;
         for (k, (tanh, sums)) in kept.iter().zip(sums.chunks_exact_mut(self.sums())).enumerate().rev() {
             let (layer, w, u_hat) = self.layer(k);
             let mut pulled = [T::ZERO; LANES];
             along::<L, T>(&mut pulled, u_hat, grad);
-            let mut of_s = [T::ZERO; LANES];
-            for j in 0..LANES {
-                let t = tanh[j];
-                let slope = T::ONE - t * t;
-                let weight = grad_log_det[j] / det::<L, T>(layer, t);
-                of_s[j] = slope * weight;
-                pulled[j] = slope * (pulled[j] - two * t * layer.s * weight);
-            }
+            let weight = map2(grad_log_det, tanh, |grad, t| grad / det::<L, T>(layer, t));
+            let of_s = map2(&weight, tanh, |weight, t| (T::ONE - t * t) * weight);
+            let pulled = map3(&pulled, &weight, tanh, |pulled, weight, t| {
+                (T::ONE - t * t) * (pulled - T::TWO * t * layer.s * weight)
+            });
             shift::<L, T>(x, u_hat, tanh, -T::ONE);
             let [of_w, of_u, of_rest] = split(sums, self.dim);
             for (i, of_w) in of_w.iter_mut().enumerate() {
-                let (mut w_terms, mut u_terms) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-                for j in 0..LANES {
-                    w_terms[j] = pulled[j] * x[i][j];
-                    u_terms[j] = tanh[j] * grad[i][j];
-                    grad[i][j] = pulled[j].fma::<L>(w[i], grad[i][j]);
-                }
-                add_folded(of_w, &w_terms);
-                add_folded(&mut of_u[i], &u_terms);
+                add_folded(of_w, &map2(&pulled, &x[i], |pulled, x| pulled * x));
+                add_folded(&mut of_u[i], &map2(tanh, &grad[i], |t, grad| t * grad));
+                grad[i] = map2(&pulled, &grad[i], |pulled, grad| pulled.fma::<L>(w[i], grad));
             }
             add_folded(&mut of_rest[0], &pulled);
             add_folded(&mut of_rest[1], &of_s);
@@ -146,33 +137,22 @@ impl<T: Real> Layers<T> for Planar<T> {
         grad_log_det: &Lanes<T>,
         sums: &mut [[T; FOLDED]],
     ) {
-        let two = T::ONE + T::ONE;
         for (k, (tanh, sums)) in kept.iter().zip(sums.chunks_exact_mut(self.sums())).enumerate() {
             let (layer, w, u_hat) = self.layer(k);
             let mut pulled = [T::ZERO; LANES];
             along::<L, T>(&mut pulled, u_hat, grad);
-            let mut of_s = [T::ZERO; LANES];
-            for j in 0..LANES {
-                let t = tanh[j];
-                let slope = T::ONE - t * t;
-                let inverse = T::ONE / det::<L, T>(layer, t);
-                let weight = grad_log_det[j] * inverse;
-                // z = x − ût: its cotangent reaches t with the other sign.
-                let of_c = slope * (-pulled[j] - two * t * layer.s * weight) * inverse;
-                of_s[j] = slope * weight - t * of_c;
-                pulled[j] = of_c;
-            }
+            let inverse = map(tanh, |t| T::ONE / det::<L, T>(layer, t));
+            let weight = map2(grad_log_det, &inverse, |grad, inverse| grad * inverse);
+            // z = x − ût: its cotangent reaches t with the other sign.
+            let of_t = map3(&pulled, &weight, tanh, |pulled, weight, t| -pulled - T::TWO * t * layer.s * weight);
+            let pulled = map3(&of_t, &inverse, tanh, |of_t, inverse, t| (T::ONE - t * t) * of_t * inverse);
+            let of_s = map3(&weight, &pulled, tanh, |weight, of_c, t| (T::ONE - t * t) * weight - t * of_c);
             shift::<L, T>(x, u_hat, tanh, T::ONE);
             let [of_w, of_u, of_rest] = split(sums, self.dim);
             for (i, of_w) in of_w.iter_mut().enumerate() {
-                let (mut w_terms, mut u_terms) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-                for j in 0..LANES {
-                    w_terms[j] = pulled[j] * x[i][j];
-                    u_terms[j] = -(tanh[j] * grad[i][j]);
-                    grad[i][j] = pulled[j].fma::<L>(w[i], grad[i][j]);
-                }
-                add_folded(of_w, &w_terms);
-                add_folded(&mut of_u[i], &u_terms);
+                add_folded(of_w, &map2(&pulled, &x[i], |pulled, x| pulled * x));
+                add_folded(&mut of_u[i], &map2(tanh, &grad[i], |t, grad| -(t * grad)));
+                grad[i] = map2(&pulled, &grad[i], |pulled, grad| pulled.fma::<L>(w[i], grad));
             }
             add_folded(&mut of_rest[0], &pulled);
             add_folded(&mut of_rest[1], &of_s);
@@ -184,10 +164,9 @@ impl<T: Real> Layers<T> for Planar<T> {
         let (w, u) = (&params[..k * d], &params[k * d..2 * k * d]);
         let (grad_w, rest) = grad.split_at_mut(k * d);
         let (grad_u, grad_b) = rest.split_at_mut(k * d);
-        for (layer, sums) in sums.chunks_exact(self.sums()).enumerate() {
+        for (layer, (sums, constraint)) in sums.chunks_exact(self.sums()).zip(&self.constraints).enumerate() {
             let row = layer * d..(layer + 1) * d;
             let (w, u) = (&w[row.clone()], &u[row.clone()]);
-            let constraint = Constraint::of(w, u);
             let of_u_hat = |i: usize| total(&sums[d + i]);
             let of_along: f64 = w.iter().enumerate().map(|(i, w)| of_u_hat(i) * w.wide()).sum();
             // along = (s − wᵀu)/‖w‖², s = softplus(wᵀu) − 1.
@@ -207,6 +186,7 @@ impl<T: Real> Layers<T> for Planar<T> {
 }
 
 /// What ties û to w and u, in double precision: a handful of numbers a layer.
+#[derive(Clone, Copy, Debug)]
 struct Constraint {
     norm2: f64,
     /// 1 + m(wᵀu) = softplus(wᵀu).
@@ -221,9 +201,7 @@ impl Constraint {
     fn of<T: Real>(w: &[T], u: &[T]) -> Self {
         let wu: f64 = w.iter().zip(u).map(|(w, u)| w.wide() * u.wide()).sum();
         let norm2: f64 = w.iter().map(|w| w.wide() * w.wide()).sum();
-        let e = (-wu.abs()).exp();
-        let s_plus = wu.max(0.0) + e.ln_1p();
-        let slope = if wu < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) };
+        let (s_plus, slope) = (wu.softplus::<Portable>(), wu.sigmoid::<Portable>());
         Self { norm2, s_plus, slope, along: (s_plus - 1.0 - wu) / norm2 }
     }
 }
@@ -260,10 +238,8 @@ fn det<L: Level, T: Real>(layer: Layer<T>, t: T) -> T {
 #[inline(always)]
 fn take_logarithm<L: Level, T: Real>(done: usize, layers: usize, product: &mut Lanes<T>, log_det: &mut Lanes<T>) {
     if done % TOGETHER == TOGETHER - 1 || done + 1 == layers {
-        for (product, log_det) in product.iter_mut().zip(log_det) {
-            *log_det += product.ln::<L>();
-            *product = T::ONE;
-        }
+        *log_det = map2(log_det, product, |log_det, product| log_det + product.ln::<L>());
+        *product = [T::ONE; LANES];
     }
 }
 
@@ -273,37 +249,28 @@ fn take_logarithm<L: Level, T: Real>(done: usize, layers: usize, product: &mut L
 /// |tanh| ≤ 1 brackets α by c ± |s|; α + s tanh α increases.
 #[inline(always)]
 fn solve<L: Level, T: Real>(layer: Layer<T>, c: &mut Lanes<T>) {
-    let (s, half) = (layer.s, T::of(0.5));
+    let s = layer.s;
     let margin = s.magnitude();
-    let mut low = [T::ZERO; LANES];
-    let mut high = [T::ZERO; LANES];
+    let (mut low, mut high) = (map(c, |c| c - margin), map(c, |c| c + margin));
     let mut alpha = *c;
-    for j in 0..LANES {
-        low[j] = c[j] - margin;
-        high[j] = c[j] + margin;
-    }
     for _ in 0..MOST_STEPS {
-        let mut moved = T::ZERO;
-        for j in 0..LANES {
-            let x = alpha[j];
-            let t = x.tanh::<L>();
-            let value = t.fma::<L>(s, x - c[j]);
-            low[j] = if value < T::ZERO { x } else { low[j] };
-            high[j] = if value < T::ZERO { high[j] } else { x };
-            let newton = x - value / det::<L, T>(layer, t);
-            let inside = (newton - low[j]) * (high[j] - newton) >= T::ZERO;
-            let next = if inside { newton } else { half * (low[j] + high[j]) };
-            let step = (next - x).magnitude() - T::EPSILON * x.magnitude();
-            moved = if step > moved { step } else { moved };
-            alpha[j] = next;
-        }
-        if moved <= T::MIN_POSITIVE {
+        let tanh = map(&alpha, |alpha| alpha.tanh::<L>());
+        let value = map3(&tanh, &alpha, c, |t, alpha, c| t.fma::<L>(s, alpha - c));
+        low = map3(&value, &alpha, &low, |value, alpha, low| if value < T::ZERO { alpha } else { low });
+        high = map3(&value, &alpha, &high, |value, alpha, high| if value < T::ZERO { high } else { alpha });
+        let newton = map3(&value, &alpha, &tanh, |value, alpha, t| alpha - value / det::<L, T>(layer, t));
+        let next = map3(&newton, &low, &high, |newton, low, high| {
+            let inside = (newton - low) * (high - newton) >= T::ZERO;
+            if inside { newton } else { T::HALF * (low + high) }
+        });
+        // How far beyond a rounding a lane moved.
+        let step = map2(&next, &alpha, |next, alpha| (next - alpha).magnitude() - T::EPSILON * alpha.magnitude());
+        alpha = next;
+        if step.iter().fold(T::ZERO, |largest, &step| if step > largest { step } else { largest }) <= T::MIN_POSITIVE {
             break;
         }
     }
-    for (c, alpha) in c.iter_mut().zip(&alpha) {
-        *c = alpha.tanh::<L>();
-    }
+    *c = map(&alpha, |alpha| alpha.tanh::<L>());
 }
 
 /// The sums of a layer: of w, of û, and of b and s.

@@ -9,10 +9,10 @@
 //! Deviation: r has a floor of 10⁻¹⁵, so that its slope at zero is finite; Fs and Gs of four layers are multiplied before
 //! their logarithms are taken, which is infinite where four in a row are below 10⁻⁹ (f32).
 
-use super::block::{FOLDED, LANES, Lanes, add_folded, total};
+use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
 use super::layers::Layers;
 use crate::real::Real;
-use crate::simd::Level;
+use crate::simd::{Level, Portable};
 
 /// Layers whose dets are multiplied.
 const TOGETHER: usize = 4;
@@ -36,11 +36,22 @@ struct Layer<T> {
 }
 
 impl<T: Real> Layer<T> {
-    /// h, F and G at distance r.
+    /// h at distances r.
     #[inline(always)]
-    fn at<L: Level>(self, r: T) -> [T; 3] {
-        let h = T::ONE / (self.alpha + r);
-        [h, self.beta.fma::<L>(h, T::ONE), self.alpha_beta.fma::<L>(h * h, T::ONE)]
+    fn h(self, r: &Lanes<T>) -> Lanes<T> {
+        map(r, |r| T::ONE / (self.alpha + r))
+    }
+
+    /// F.
+    #[inline(always)]
+    fn f<L: Level>(self, h: &Lanes<T>) -> Lanes<T> {
+        map(h, |h| self.beta.fma::<L>(h, T::ONE))
+    }
+
+    /// G.
+    #[inline(always)]
+    fn g<L: Level>(self, h: &Lanes<T>) -> Lanes<T> {
+        map(h, |h| self.alpha_beta.fma::<L>(h * h, T::ONE))
     }
 
     /// r from R: r² + (α + β − R) r − αR = 0.
@@ -91,17 +102,12 @@ impl<T: Real> Layers<T> for Radial<T> {
         for (k, r) in kept.iter_mut().enumerate() {
             let (layer, centre) = (self.layers[k], self.centre(k));
             distance::<L, T>(x, centre, r);
-            let mut factor = [T::ZERO; LANES];
-            for j in 0..LANES {
-                let [_, f, g] = layer.at::<L>(r[j]);
-                factor[j] = f;
-                products[0][j] = products[0][j] * f;
-                products[1][j] = products[1][j] * g;
-            }
+            let h = layer.h(r);
+            let factor = layer.f::<L>(&h);
+            products[0] = map2(&products[0], &factor, |product, f| product * f);
+            products[1] = map2(&products[1], &layer.g::<L>(&h), |product, g| product * g);
             for (x, &c) in x.iter_mut().zip(centre) {
-                for (x, &f) in x.iter_mut().zip(&factor) {
-                    *x = (*x - c).fma::<L>(f, c);
-                }
+                *x = map2(x, &factor, |x, f| (x - c).fma::<L>(f, c));
             }
             self.take_logarithm::<L>(k, &mut products, log_det);
         }
@@ -113,18 +119,14 @@ impl<T: Real> Layers<T> for Radial<T> {
         for (done, (k, r)) in kept.iter_mut().enumerate().rev().enumerate() {
             let (layer, centre) = (self.layers[k], self.centre(k));
             distance::<L, T>(x, centre, r);
-            let mut factor = [T::ZERO; LANES];
-            for j in 0..LANES {
-                r[j] = layer.radius::<L>(r[j]);
-                let [_, f, g] = layer.at::<L>(r[j]);
-                factor[j] = T::ONE / f;
-                products[0][j] = products[0][j] * f;
-                products[1][j] = products[1][j] * g;
-            }
+            *r = map(r, |outer| layer.radius::<L>(outer));
+            let h = layer.h(r);
+            let factor = layer.f::<L>(&h);
+            products[0] = map2(&products[0], &factor, |product, f| product * f);
+            products[1] = map2(&products[1], &layer.g::<L>(&h), |product, g| product * g);
+            let inverse = map(&factor, |f| T::ONE / f);
             for (x, &c) in x.iter_mut().zip(centre) {
-                for (x, &f) in x.iter_mut().zip(&factor) {
-                    *x = (*x - c).fma::<L>(f, c);
-                }
+                *x = map2(x, &inverse, |x, inverse| (x - c).fma::<L>(inverse, c));
             }
             self.take_logarithm::<L>(done, &mut products, log_det);
         }
@@ -141,32 +143,23 @@ impl<T: Real> Layers<T> for Radial<T> {
     ) {
         for (k, (r, sums)) in kept.iter().zip(sums.chunks_exact_mut(self.sums())).enumerate().rev() {
             let (layer, centre) = (self.layers[k], self.centre(k));
+            let h = layer.h(r);
+            let factor = layer.f::<L>(&h);
+            let inverse = map(&factor, |f| T::ONE / f);
             // x̄ᵀδ, with δ = (x − z₀)/F: x becomes δ.
-            let mut factors = [T::ZERO; LANES];
-            let mut inverse = [T::ZERO; LANES];
-            for j in 0..LANES {
-                let [_, f, _] = layer.at::<L>(r[j]);
-                factors[j] = f;
-                inverse[j] = T::ONE / f;
-            }
             let mut along = [T::ZERO; LANES];
             for ((x, grad), &c) in x.iter_mut().zip(grad.iter()).zip(centre) {
-                for j in 0..LANES {
-                    x[j] = (x[j] - c) * inverse[j];
-                    along[j] = x[j].fma::<L>(grad[j], along[j]);
-                }
+                *x = map2(x, &inverse, |x, inverse| (x - c) * inverse);
+                along = map3(x, grad, &along, |x, grad, along| x.fma::<L>(grad, along));
             }
-            let mut radial = [T::ZERO; LANES]; // r̄/r
-            self.of_scalars::<L>(layer, r, &along, grad_log_det, &mut radial, sums);
+            let radial = self.of_scalars::<L>(layer, &h, &factor, &along, grad_log_det, sums); // r̄
+            let radial = map2(&radial, r, |radial, r| radial / r);
             for (((x, grad), &c), sums) in x.iter_mut().zip(grad.iter_mut()).zip(centre).zip(&mut sums[..]) {
-                let mut of_centre = [T::ZERO; LANES];
-                for j in 0..LANES {
-                    let of_delta = factors[j].fma::<L>(grad[j], radial[j] * x[j]);
-                    of_centre[j] = grad[j] - of_delta;
-                    grad[j] = of_delta;
-                    x[j] += c;
-                }
-                add_folded(sums, &of_centre);
+                let outward = map2(&radial, x, |radial, delta| radial * delta);
+                let of_delta = map3(&factor, grad, &outward, |f, grad, outward| f.fma::<L>(grad, outward));
+                add_folded(sums, &map2(grad, &of_delta, |grad, of_delta| grad - of_delta));
+                *grad = of_delta;
+                *x = map(x, |delta| delta + c);
             }
         }
     }
@@ -185,42 +178,32 @@ impl<T: Real> Layers<T> for Radial<T> {
             let (layer, centre) = (self.layers[k], self.centre(k));
             // log |det| depends on z through r: its slope along δ/r joins z̄. Then x̄ = J⁻¹ z̄, and what the forward map's
             // parameters would add to x counts with −x̄.
+            let h = layer.h(r);
+            let (factor, radial_factor) = (layer.f::<L>(&h), layer.g::<L>(&h));
             let mut along = [T::ZERO; LANES];
             for ((x, grad), &c) in x.iter_mut().zip(grad.iter()).zip(centre) {
-                for j in 0..LANES {
-                    x[j] = x[j] - c; // δ
-                    along[j] = x[j].fma::<L>(grad[j], along[j]);
-                }
+                *x = map(x, |x| x - c); // δ
+                along = map3(x, grad, &along, |x, grad, along| x.fma::<L>(grad, along));
             }
-            let mut inverse = [T::ZERO; LANES];
-            let mut radial = [T::ZERO; LANES];
-            let mut negated = [T::ZERO; LANES];
-            let mut factors = [T::ZERO; LANES];
-            for j in 0..LANES {
-                let [h, f, g] = layer.at::<L>(r[j]);
-                let weight = grad_log_det[j];
-                let of_r = -(h * h) * weight * (dimension * layer.beta / f + T::TWO * layer.alpha_beta * h / g);
-                let outer = T::ONE / r[j];
-                // z̄ + of_r δ/r, solved: 1/F off δ, 1/G along it.
-                let full = (along[j] * outer + of_r) * outer; // δ̂ᵀz̄ / r
-                inverse[j] = T::ONE / f;
-                radial[j] = full / g - along[j] * outer * outer * inverse[j];
-                // −x̄ᵀδ.
-                negated[j] = -(full * r[j] * r[j] / g);
-                factors[j] = f;
-            }
-            let mut unused = [T::ZERO; LANES];
-            self.of_scalars::<L>(layer, r, &negated, grad_log_det, &mut unused, sums);
+            let curve = map3(&h, &factor, &radial_factor, |h, f, g| {
+                h * h * (dimension * layer.beta / f + T::TWO * layer.alpha_beta * h / g)
+            });
+            let of_r = map2(&curve, grad_log_det, |curve, weight| -(curve * weight));
+            // z̄ + of_r δ/r, solved: 1/F off δ, 1/G along it.
+            let full = map3(&along, &of_r, r, |along, of_r, r| (along / r + of_r) / r); // δ̂ᵀz̄/r
+            let inverse = map(&factor, |f| T::ONE / f);
+            let off = map3(&along, &inverse, r, |along, inverse, r| along * inverse / (r * r));
+            let radial = map3(&full, &radial_factor, &off, |full, g, off| full / g - off);
+            // −x̄ᵀδ.
+            let negated = map3(&full, &radial_factor, r, |full, g, r| -(full * r * r / g));
+            self.of_scalars::<L>(layer, &h, &factor, &negated, grad_log_det, sums);
             for (((x, grad), &c), sums) in x.iter_mut().zip(grad.iter_mut()).zip(centre).zip(&mut sums[..]) {
-                let mut of_centre = [T::ZERO; LANES];
-                for j in 0..LANES {
-                    let of_x = inverse[j].fma::<L>(grad[j], radial[j] * x[j]);
-                    // z₀, z and x moved together change nothing else: the three cotangents add up to nothing.
-                    of_centre[j] = grad[j] - of_x;
-                    grad[j] = of_x;
-                    x[j] = x[j].fma::<L>(factors[j], c);
-                }
-                add_folded(sums, &of_centre);
+                let outward = map2(&radial, x, |radial, delta| radial * delta);
+                let of_x = map3(&inverse, grad, &outward, |inverse, grad, outward| inverse.fma::<L>(grad, outward));
+                // z₀, z and x moved together change nothing else: the three cotangents add up to nothing.
+                add_folded(sums, &map2(grad, &of_x, |grad, of_x| grad - of_x));
+                *grad = of_x;
+                *x = map2(x, &factor, |delta, f| delta.fma::<L>(f, c));
             }
         }
     }
@@ -242,31 +225,27 @@ impl<T: Real> Layers<T> for Radial<T> {
 }
 
 impl<T: Real> Radial<T> {
-    /// Adds ᾱ and β̄ to the last two sums, given x̄ᵀδ and ℓ; writes r̄/r.
+    /// Adds ᾱ and β̄ to the last two sums, given x̄ᵀδ and ℓ; returns r̄.
     #[inline(always)]
     fn of_scalars<L: Level>(
         &self,
         layer: Layer<T>,
-        r: &Lanes<T>,
+        h: &Lanes<T>,
+        factor: &Lanes<T>,
         along: &Lanes<T>,
         grad_log_det: &Lanes<T>,
-        radial: &mut Lanes<T>,
         sums: &mut [[T; FOLDED]],
-    ) {
+    ) -> Lanes<T> {
         let dimension = T::of(self.dim as f64 - 1.0);
-        let (mut of_alpha, mut of_beta) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-        for j in 0..LANES {
-            let [h, f, g] = layer.at::<L>(r[j]);
-            let of_f = along[j] + dimension * grad_log_det[j] / f;
-            let of_g = grad_log_det[j] / g;
-            let square = h * h;
-            let of_h = layer.beta.fma::<L>(of_f, T::TWO * layer.alpha_beta * h * of_g);
-            of_beta[j] = h.fma::<L>(of_f, layer.alpha * square * of_g);
-            of_alpha[j] = square * (layer.beta * of_g - of_h);
-            radial[j] = -(square * of_h) / r[j];
-        }
+        let of_f = map3(along, grad_log_det, factor, |along, grad, f| along + dimension * grad / f);
+        let of_g = map2(grad_log_det, &layer.g::<L>(h), |grad, g| grad / g);
+        let of_h =
+            map3(&of_f, &of_g, h, |of_f, of_g, h| layer.beta.fma::<L>(of_f, T::TWO * layer.alpha_beta * h * of_g));
+        let of_beta = map3(&of_f, &of_g, h, |of_f, of_g, h| h.fma::<L>(of_f, layer.alpha * h * h * of_g));
+        let of_alpha = map3(&of_h, &of_g, h, |of_h, of_g, h| h * h * (layer.beta * of_g - of_h));
         add_folded(&mut sums[self.dim], &of_alpha);
         add_folded(&mut sums[self.dim + 1], &of_beta);
+        map2(&of_h, h, |of_h, h| -(h * h * of_h))
     }
 
     #[inline(always)]
@@ -276,9 +255,8 @@ impl<T: Real> Radial<T> {
         }
         let dimension = T::of(self.dim as f64 - 1.0);
         let [factors, radials] = products;
-        for j in 0..LANES {
-            log_det[j] += dimension.fma::<L>(factors[j].ln::<L>(), radials[j].ln::<L>());
-        }
+        *log_det =
+            map3(log_det, factors, radials, |log_det, f, g| log_det + dimension.fma::<L>(f.ln::<L>(), g.ln::<L>()));
         *products = [[T::ONE; LANES]; 2];
     }
 }
@@ -293,11 +271,10 @@ fn distance<L: Level, T: Real>(x: &[Lanes<T>], centre: &[T], out: &mut Lanes<T>)
             *out = delta.fma::<L>(delta, *out);
         }
     }
-    out.iter_mut().for_each(|out| *out = out.sqrt());
+    *out = map(out, |square| square.sqrt());
 }
 
 /// softplus and its slope.
 fn softplus(x: f64) -> (f64, f64) {
-    let e = (-x.abs()).exp();
-    (x.max(0.0) + e.ln_1p(), if x < 0.0 { e / (1.0 + e) } else { 1.0 / (1.0 + e) })
+    (x.softplus::<Portable>(), x.sigmoid::<Portable>())
 }
