@@ -21,7 +21,7 @@ def main(flow: str, args: argparse.Namespace) -> None:
     target = TARGETS["u1"]
 
     def draw(params: dict[str, Array], z: Array) -> tuple[Array, Array]:
-        x, log_det = forward(params, z)
+        x, log_det = forward(params, z, unroll=True)
         return x, -0.5 * ((z * z).sum(0) + target.dim * LOG_TAU) - log_det
 
     def loss(params: dict[str, Array], z: Array) -> Array:
