@@ -73,7 +73,7 @@ def planar_root(s: Array, c: Array) -> Array:
         change = value / slope
         return alpha - change, jnp.max(jnp.abs(change) / (1 + size)), count + 1
 
-    start = (jnp.where(fixed >= 0, jnp.zeros_like(size), size - fixed), jnp.float32(1), 0)
+    start = (jnp.where(fixed >= 0, jnp.zeros_like(size), size - fixed), jnp.ones((), c.dtype), 0)
     root = lax.while_loop(lambda state: (state[1] > 1e-6) & (state[2] < 50), step, start)[0]
     root = jnp.copysign(root, lax.stop_gradient(c))
     tanh = jnp.tanh(root)
