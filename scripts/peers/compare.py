@@ -4,7 +4,8 @@
     compare.py --sweep [--cells 12]
 
 A peer whose `--check` on a fresh dump of ours fails is reported as failed and not timed; where our program has no dump,
-peers are timed and reported as unchecked. Ours is the example `step`, which speaks the same protocol. Writes windows.csv, ratios.csv and ratios.md, or sweep.csv and what each program printed.
+peers are timed and reported as unchecked. Ours is the example `step`, which speaks the same protocol. Writes
+windows.csv, ratios.csv and ratios.md, or sweep.csv and what each program printed.
 """
 
 import argparse
@@ -182,7 +183,8 @@ def write_csv(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> Non
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Every workload asked for, one after another."""
+    """Every workload asked for, one after another, all on the same processors."""
+    protocol.limit_threads(args.threads)
     windows, rows = [], []
     for workload in args.only or WORKLOADS:
         runners, status = start(workload, args.threads)
@@ -252,9 +254,8 @@ def sweep(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - started
         (args.out / f"{who.replace(', ', '-').replace(' ', '-')}.txt").write_text(done.stdout)
         status = "ok" if done.returncode == 0 else f"exit status {done.returncode}"
-        rows.append(
-            {"who": who, "status": status, "cells": len(names), "seconds": seconds, "cells_per_h": 3600 * len(names) / seconds}
-        )
+        per_h = 3600 * len(names) / seconds
+        rows.append({"who": who, "status": status, "cells": len(names), "seconds": seconds, "cells_per_h": per_h})
         print(json.dumps(rows[-1]), flush=True)
         write_csv(args.out / "sweep.csv", list(rows[0]), rows)
 

@@ -3,9 +3,10 @@
     first_look_jax.py --threads 2 --cells planar:8:u1:reverse-kl:0 radial:2:funnel:data:1
 
 A cell: 4000 steps of batch 256, Adam 1e-2 with cosine schedule, gradients clipped to norm 10, β from 0.01 to 1 in 2000
-steps (reverse-kl), steps whose gradient is not finite skipped; the ELBO on 2000 draws every 500 steps, and ELBO, EUBO and
-reverse effective sample size on 20000 in the end. `seconds` is all of it, compiling included, `compile_s` that part.
-A cell compiles its own three programs; the 500 steps between evaluations are one of them. Evaluations are in blocks of 2000.
+steps (reverse-kl), steps whose gradient is not finite skipped; the ELBO on 2000 draws every 500 steps, and ELBO, EUBO
+and reverse effective sample size on 20000 in the end. `seconds` is all of it, `compile_s` the part of compiling.
+A cell compiles its own three programs; the 500 steps between evaluations are one of them. Evaluations are in blocks
+of 2000.
 Deviation: seeds are JAX's, so figures agree with ours in distribution only.
 """
 

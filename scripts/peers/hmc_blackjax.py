@@ -1,7 +1,9 @@
-"""Hamiltonian Monte Carlo on icg by blackjax: 200 chains, 50 dimensions, 10 leapfrog steps, identity mass, fixed step size.
+"""Hamiltonian Monte Carlo on icg by blackjax.
 
-Cabezas et al., "BlackJAX" (2024, arXiv 2402.10797): `blackjax.hmc`, a chain a lane of `vmap`. A step is one transition of
-all chains; its state keeps log γ and ∇ log γ, as ours does. `--scan`: a window's steps are a loop inside one program.
+200 chains, 50 dimensions, 10 leapfrog steps, identity mass, fixed step size.
+Cabezas et al., "BlackJAX" (2024, arXiv 2402.10797): `blackjax.hmc`, a chain a lane of `vmap`. A step is one transition
+of all chains; its state keeps log γ and ∇ log γ, as ours does.
+`--scan`: the steps of a window are a loop inside one program.
 The check puts the dump's momenta in place of blackjax's own draws and goes the library's trajectory from there.
 """
 

@@ -1,15 +1,17 @@
-"""A training step of the learnt sampler L2HMC on scg, in JAX. `--scan`: a window's steps are a loop inside one program.
+"""A training step of the learnt sampler L2HMC on scg, in JAX.
 
-Levy, Hoffman & Sohl-Dickstein (ICLR 2018, arXiv 1711.09268) in the form of flows/nn-hmc, of which layout and names are: M =
-10 augmented leapfrog steps from ε = 0.1, two networks of 2 × 10 units, both directions of time in one pass by a sign a
-chain. Loss as harness/src/train/esjd.rs: with δ = ‖x′ − x‖² A + 10⁻⁴ over 200 running chains and 200 from the base N(0, I),
-λ² E[1/δ] − E[δ]/λ² of either kind, λ² = 0.1. Then the running chains move by Metropolis' test, and Adam steps.
+`--scan`: the steps of a window are a loop inside one program.
+Levy, Hoffman & Sohl-Dickstein (ICLR 2018, arXiv 1711.09268) in the form of flows/nn-hmc, of which layout and names are:
+M = 10 augmented leapfrog steps from ε = 0.1, two networks of 2 × 10 units, both directions of time in one pass by a
+sign a chain. Loss as harness/src/train/esjd.rs: with δ = ‖x′ − x‖² A + 10⁻⁴ over 200 running chains and 200 from the
+base N(0, I), λ² E[1/δ] − E[δ]/λ² of either kind, λ² = 0.1. Then the running chains move by Metropolis' test, and Adam
+takes a step.
 Shapes: x, v `[d, n]`, a chain a column, running ones first; weights act from the left, ours transposed.
 Deviation: none in the map; the loss is summed in f32, ours in f64.
 
 A check reads, all as nested lists, with n = 2·batch rows, running chains first:
-inputs `params` (every slice of our layout, `tuned.masks` `[M, d]` included), `x` `[n, d]`, `noise` `[n, d]` (the normals ξ;
-v = σξ), `signs` `[n]` (σ, 1 or −1), `scale` (λ²), `burn_in` (weight of the second half);
+inputs `params` (every slice of our layout, `tuned.masks` `[M, d]` included), `x` `[n, d]`, `noise` `[n, d]` (the
+normals ξ; v = σξ), `signs` `[n]` (σ, 1 or −1), `scale` (λ²), `burn_in` (weight of the second half);
 outputs `proposal` `[n, d]`, `accept` `[n]`, `loss`, `grad` (every slice but the tuned ones).
 """
 

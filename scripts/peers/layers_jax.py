@@ -3,7 +3,7 @@
 Rezende & Mohamed, "Variational inference with normalizing flows" (ICML 2015, arXiv 1505.05770), equations 10–14 and
 appendix A, in the form of flows/planar/src and flows/radial/src, which say what the letters are.
 Shapes: w, u, z0 `[K, d]`; a, b `[K]`; points `[d, n]`, one a column; log-det `[n]`, of the forward map both ways.
-Layers are a scan: unrolled, a step is somewhat faster and compiles four times as long.
+Layers are a scan, which `unroll` unrolls: it compiles four times as long, and is faster or slower by the case.
 """
 
 import jax
@@ -58,8 +58,8 @@ def planar_inverse(params: Params, x: Array, unroll: bool) -> tuple[Array, Array
 def planar_root(s: Array, c: Array) -> Array:
     """α with α + s·tanh(α) = c, differentiable by the implicit function: one Newton step from the root carries it.
 
-    Newton's method in |c|. For s ≥ 0 the left side is concave on α ≥ 0 and the start 0 is below the root, for s < 0 it is
-    convex and the start |c| + |s| above: no step can leap over it.
+    Newton's method in |c|. For s ≥ 0 the left side is concave on α ≥ 0 and the start 0 is below the root, for s < 0 it
+    is convex and the start |c| + |s| above: no step can leap over it.
     """
     fixed, size = lax.stop_gradient(s), jnp.abs(lax.stop_gradient(c))
 

@@ -2,8 +2,8 @@
 
 Rezende & Mohamed, "Variational inference with normalizing flows" (ICML 2015, arXiv 1505.05770), equations 10–14 and
 appendix A, in the form of flows/planar/src and flows/radial/src, which say what the letters are.
-Shapes: w, u, z0 `[K, d]`; a, b `[K]`; points `[n, d]`; log-det `[n]`, of the forward map both ways, taken of all layers at
-once, since eager PyTorch pays by the operation.
+Shapes: w, u, z0 `[K, d]`; a, b `[K]`; points `[n, d]`; log-det `[n]`, of the forward map both ways, taken of all layers
+at once, since eager PyTorch pays by the operation.
 """
 
 import math
@@ -59,8 +59,8 @@ def planar_inverse(params: Params, x: Tensor) -> tuple[Tensor, Tensor]:
 def planar_root(s: Tensor, c: Tensor) -> Tensor:
     """α with α + s·tanh(α) = c, differentiable by the implicit function: one Newton step from the root carries it.
 
-    Newton's method in |c|. For s ≥ 0 the left side is concave on α ≥ 0 and the start 0 is below the root, for s < 0 it is
-    convex and the start |c| + |s| above: no step can leap over it.
+    Newton's method in |c|. For s ≥ 0 the left side is concave on α ≥ 0 and the start 0 is below the root, for s < 0 it
+    is convex and the start |c| + |s| above: no step can leap over it.
     """
     with torch.no_grad():
         size = c.abs()

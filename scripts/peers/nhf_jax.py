@@ -1,5 +1,6 @@
-"""A neural Hamiltonian flow trained on u1 by reverse KL, in JAX. `--scan`: a window's steps are a loop inside one program.
+"""A neural Hamiltonian flow trained on u1 by reverse KL, in JAX.
 
+`--scan`: the steps of a window are a loop inside one program.
 Toth et al., "Hamiltonian generative networks" (ICLR 2020, arXiv 1909.13789), in the form of flows/hamiltonian and
 flows/phase-space: T = 4 Hamiltonians U(q) + K(p), each integrated by two leapfrog steps of size 0.25 with adjacent half
 kicks merged, five gradients of an energy; energies 2-128-128-1 without an output bias, softplus; encoder f(p|q) =

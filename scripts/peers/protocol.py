@@ -1,12 +1,12 @@
-"""What every peer speaks: warm up, say `ready`, then take as many steps as a line on stdin asks for and print the seconds.
+"""What every peer speaks: warm up, say `ready`, take as many steps as a line on stdin asks for, print the seconds.
 
-Without a check: builds, compiles, takes WARM_UP steps, prints `ready`; for every integer N on a line of stdin takes N steps,
-waits until their result is there, and prints the elapsed seconds; ends at the end of stdin.
-With `--check FILE`: computes from the inputs of a JSON file, that our program wrote, what our program computed from them,
-prints the relative gaps, and exits 1 where one is too large.
+Without a check: builds, compiles, takes WARM_UP steps, prints `ready`; for every integer N on a line of stdin takes N
+steps, waits until their result is there, and prints the elapsed seconds; ends at the end of stdin.
+With `--check FILE`: computes from the inputs of a JSON file, that our program wrote, what our program computed from
+them, prints the relative gaps, and exits 1 where one is too large.
 
-Call `arguments` before a numerical library is imported: threads are limited by the affinity of the process, which OpenMP,
-MKL and XLA read once.
+Call `arguments` before a numerical library is imported: threads are limited by the affinity of the process, which
+OpenMP, MKL and XLA read once.
 """
 
 import argparse
@@ -88,7 +88,8 @@ def check(path: Path, compute: Callable[[dict], Found]) -> None:
             whole = math.sqrt(sum(norm(flat(tensor)) ** 2 for tensor in expected.values()))
             if value.keys() != expected.keys():
                 bad.append(f"{name}: other names: {sorted(value.keys() ^ expected.keys())}")
-            parts = [(f"{name} {key}", value[key], expected[key], FLOOR * whole) for key in value.keys() & expected.keys()]
+            common = value.keys() & expected.keys()
+            parts = [(f"{name} {key}", value[key], expected[key], FLOOR * whole) for key in common]
         else:
             parts = [(name, value, expected, 0.0)]
         for label, ours, theirs, floor in parts:

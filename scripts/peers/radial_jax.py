@@ -6,4 +6,5 @@ args = protocol.arguments(__doc__, "scan", layers=16, batch=512)
 
 from reverse_kl_jax import main  # noqa: E402
 
-main("radial", args)
+# Unrolled, layers are half as fast.
+main("radial", args, unroll=False)

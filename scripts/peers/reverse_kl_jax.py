@@ -16,12 +16,13 @@ from targets_jax import LOG_TAU, TARGETS
 Array = jax.Array
 
 
-def main(flow: str, args: argparse.Namespace) -> None:
+def main(flow: str, args: argparse.Namespace, unroll: bool) -> None:
+    """`unroll`: layers are unrolled, not scanned over."""
     init, forward, _ = FLOWS[flow]
     target = TARGETS["u1"]
 
     def draw(params: dict[str, Array], z: Array) -> tuple[Array, Array]:
-        x, log_det = forward(params, z, unroll=True)
+        x, log_det = forward(params, z, unroll=unroll)
         return x, -0.5 * ((z * z).sum(0) + target.dim * LOG_TAU) - log_det
 
     def loss(params: dict[str, Array], z: Array) -> Array:

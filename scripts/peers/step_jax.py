@@ -1,6 +1,7 @@
 """One training step in JAX, compiled alone or in a loop inside one program.
 
-Adam: Kingma & Ba (ICLR 2015), by optax over one flat vector, which hands fewer buffers from step to step than a tree does.
+Adam: Kingma & Ba (ICLR 2015), by optax over one flat vector, which hands fewer buffers from step to step than a
+tree does.
 State: flat parameters, Adam's moments, the key, and what else the objective carries along. Its buffers are donated.
 """
 

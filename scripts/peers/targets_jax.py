@@ -120,7 +120,9 @@ def diagonal(sds: np.ndarray) -> Target:
     precision = jnp.array(sds**-2.0, jnp.float32)
     constant = float(np.log(sds).sum() + 0.5 * len(sds) * LOG_TAU)
     return Target(
-        len(sds), lambda x: -0.5 * (precision @ (x * x)) - constant, lambda key, n: sd * random.normal(key, (len(sds), n))
+        len(sds),
+        lambda x: -0.5 * (precision @ (x * x)) - constant,
+        lambda key, n: sd * random.normal(key, (len(sds), n)),
     )
 
 
