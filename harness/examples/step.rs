@@ -19,8 +19,8 @@ use harness::train::{Esjd, Groups, Objective, Trainer};
 use serde_json::{Map, Value, json};
 
 /// glibc otherwise gives every step's buffers back to the system; set as `harness run` sets it for its workers.
-const SETTINGS: [(&str, &str); 2] =
-    [("MALLOC_TRIM_THRESHOLD_", "1073741824"), ("MALLOC_MMAP_THRESHOLD_", "1073741824")];
+const SETTINGS: [(&str, &str); 3] =
+    [("MALLOC_TRIM_THRESHOLD_", "1073741824"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_ARENA_MAX", "1")];
 const WARM_UP: usize = 20;
 const SEED: u64 = 1;
 

@@ -18,12 +18,17 @@
 //! et al. 2023, arXiv 2302.01955); schemes that do not preserve volume carry their log-det.
 
 mod config;
+mod kernel;
 
 pub use config::{Config, Momentum};
+
+use std::ops::Range;
 
 use flow_sdk::candle_core::{D, Tensor};
 use flow_sdk::kernels::philox::derive_seed;
 use flow_sdk::{About, Base, Density, Draws, Flow, Layout, Params, Probe, Result, Setup, export_flow};
+use flow_sdk::{Element, Error, Fused, Pull};
+use kernel::Kernel;
 use phase_space::{Dynamics, Encoder, halves};
 
 /// A Hamiltonian flow for one dimension.
@@ -36,6 +41,7 @@ pub struct Hamiltonian {
     importance_samples: usize,
     layout: Layout,
     setup: Setup,
+    kernel: Option<Kernel>,
 }
 
 impl Flow for Hamiltonian {
@@ -56,7 +62,8 @@ impl Flow for Hamiltonian {
         }
         let base = Base::new(config.base, config.base_width, config.base_softness);
         let importance_samples = config.importance_samples;
-        Ok(Self { dynamics, encoder, momentum, base, importance_samples, layout, setup: setup.clone() })
+        let kernel = Kernel::new(&dynamics, &encoder, momentum.as_ref(), base, &layout)?;
+        Ok(Self { dynamics, encoder, momentum, base, importance_samples, layout, setup: setup.clone(), kernel })
     }
 
     fn layout(&self) -> &Layout {
@@ -116,6 +123,10 @@ impl Hamiltonian {
         Ok((Tensor::cat(&[&q, &p], 1)?, (self.base.log_density(&q)? + log_momentum)?))
     }
 
+    fn kernel(&self) -> Result<&Kernel> {
+        self.kernel.as_ref().ok_or_else(|| Error::Message("no kernel for this integrator".into()))
+    }
+
     /// log π(q₀, p₀).
     fn log_prior(&self, params: &Params<'_>, start: &Tensor) -> Result<Tensor> {
         let Some(momentum) = &self.momentum else { return self.base.log_density(start) };
@@ -124,4 +135,33 @@ impl Hamiltonian {
     }
 }
 
-export_flow!(Hamiltonian, density, probe, augmented);
+impl Fused for Hamiltonian {
+    fn is_fused(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    fn sample_rows<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        first: usize,
+        x: &mut [T],
+        log_q: &mut [T],
+    ) -> Result<()> {
+        self.kernel()?.sample_rows(params, seed, first, x, log_q);
+        Ok(())
+    }
+
+    fn sample_gradient<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        rows: Range<usize>,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.kernel()?.sample_gradient(params, seed, rows, pull, grad)
+    }
+}
+
+export_flow!(Hamiltonian, density, probe, augmented, fused);

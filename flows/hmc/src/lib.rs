@@ -12,14 +12,17 @@
 
 mod config;
 mod dynamics;
+mod kernel;
 
 pub use config::Config;
 
 use dynamics::{Newton, State};
 use flow_sdk::candle_core::{DType, Tensor};
 use flow_sdk::kernels::integrator::{Method, Scheme, integrate, integrate_back};
+use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::{About, Adapt, ChainProbe, Layout, Params, Point, Result, Sampler, Seen, Setup, Transition, WarmUp};
-use flow_sdk::{Error, export_sampler, metropolis};
+use flow_sdk::{Element, Error, FusedSampler, PointRows, TransitionRows, export_sampler, metropolis};
+use kernel::Kernel;
 
 /// Hamiltonian Monte Carlo for one target.
 #[derive(Debug)]
@@ -30,6 +33,7 @@ pub struct Hmc {
     warm_up: WarmUp,
     layout: Layout,
     setup: Setup,
+    kernel: Option<Kernel>,
 }
 
 impl Sampler for Hmc {
@@ -47,7 +51,9 @@ impl Sampler for Hmc {
         let warm_up = WarmUp::new(config.step_size, config.tune, config.target_acceptance);
         let layout = warm_up.declare(Layout::new(), setup.dim);
         let Config { n_steps, jitter, .. } = config;
-        Ok(Self { scheme, n_steps, jitter, warm_up, layout, setup: setup.clone() })
+        let stages = scheme.stages(n_steps).filter(|_| scheme.reversible);
+        let kernel = stages.map(|stages| Kernel { stages, jitter, scratch: Scratch::default() });
+        Ok(Self { scheme, n_steps, jitter, warm_up, layout, setup: setup.clone(), kernel })
     }
 
     fn layout(&self) -> &Layout {
@@ -176,4 +182,24 @@ fn near(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     Ok((a - b)?.abs()?.le(&limit)?.min(1)?.to_dtype(a.dtype())?)
 }
 
-export_sampler!(Hmc, adapt, probe);
+impl FusedSampler for Hmc {
+    fn is_fused(&self) -> bool {
+        self.kernel.is_some()
+    }
+
+    fn transition_rows<T: Element>(
+        &self,
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        _beta: f64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+    ) -> Result<()> {
+        let kernel = self.kernel.as_ref().ok_or_else(|| Error::Message("no kernel for this integrator".into()))?;
+        let setting = (&self.warm_up, &self.layout, &self.setup.target);
+        kernel.transition_rows(setting, params, from, seed, first, to)
+    }
+}
+
+export_sampler!(Hmc, adapt, probe, fused);

@@ -1,6 +1,7 @@
 //! Numeric kernels on slices: what flows, samplers and targets share below the tensor library.
 
 pub mod chain;
+pub mod conditional;
 pub mod integrator;
 pub mod mlp;
 pub mod noise;

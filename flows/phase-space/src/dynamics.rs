@@ -5,6 +5,8 @@
 //! RK4 do not: their log |det| is taken from the Jacobian itself, which tangents carry along, and their inverse is found by
 //! fixed-point iteration. Shapes: states `[n, 2d]`, q before p; log-det `[n]`.
 
+use std::ops::Range;
+
 use flow_sdk::candle_core::{Device, Tensor};
 use flow_sdk::kernels::integrator::{Scheme, Stage, integrate, integrate_back};
 use flow_sdk::kernels::mlp::Activation;
@@ -211,19 +213,41 @@ impl Dynamics {
         Ok(Layer { potential, kinetic, params, step_size })
     }
 
+    /// The forward chain as a list of moves of the kernels; none for schemes that are not splittings.
+    pub fn trajectory(&self, layout: &Layout) -> Option<Trajectory> {
+        self.moves(layout, Way::Forward)
+    }
+
+    /// Where the logarithms of learnt step sizes are.
+    pub fn learnt_steps(&self, layout: &Layout) -> Result<Option<Range<usize>>> {
+        if !self.settings.learn_step_size {
+            return Ok(None);
+        }
+        let slice = layout.slice(STEP_SIZE)?;
+        Ok(Some(slice.offset..slice.offset + slice.len()))
+    }
+
+    /// How many step sizes there are.
+    pub fn n_step_sizes(&self) -> usize {
+        self.potentials.len()
+    }
+
     /// The chain as a list of moves, for splittings on the processor.
     fn fused(&self, params: &Params<'_>, way: Way) -> Option<Trajectory> {
+        if !matches!(params.flat().device(), Device::Cpu) {
+            return None;
+        }
+        self.moves(params.layout(), way)
+    }
+
+    fn moves(&self, layout: &Layout, way: Way) -> Option<Trajectory> {
         let n_steps = self.settings.n_steps;
         let stages = match way {
             Way::Forward | Way::Negated => self.settings.scheme.stages(n_steps)?,
             Way::Back => self.settings.scheme.inverse_stages(n_steps)?,
         };
-        if !matches!(params.flat().device(), Device::Cpu) {
-            return None;
-        }
         let pairs = self.potentials.iter().zip(&self.kinetics);
-        let energies: Option<Vec<_>> =
-            pairs.flat_map(|(u, k)| [u.kernel(params.layout()), k.kernel(params.layout())]).collect();
+        let energies: Option<Vec<_>> = pairs.flat_map(|(u, k)| [u.kernel(layout), k.kernel(layout)]).collect();
         let sign = if way == Way::Negated { -1.0 } else { 1.0 };
         let moves_of = |i: usize| {
             let at = self.index(i);

@@ -7,6 +7,7 @@
 //! Shapes: x `[n, d]`; y, noise `[n, d]`; log-density `[n]`.
 
 use flow_sdk::candle_core::Tensor;
+use flow_sdk::kernels::conditional::Conditional;
 use flow_sdk::{Init, Layout, Params, Result};
 
 /// Bound on |log σ|.
@@ -52,6 +53,13 @@ impl Encoder {
             }
         }
         layout
+    }
+
+    /// The same density for the kernels, with where its parameters start in a layout.
+    pub fn kernel(&self, layout: &Layout) -> Result<(Conditional, usize)> {
+        let (hidden, bound) = (&self.widths[1..self.widths.len() - 1], self.bounded.then_some(LOG_SD_BOUND));
+        let first = layout.slice(&format!("{}.mean.w0", self.name))?;
+        Ok((Conditional::new(self.widths[0], hidden, bound), first.offset))
     }
 
     /// y = μ(x) + σ(x)·noise with log f(y|x), differentiable in all.

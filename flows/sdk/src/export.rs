@@ -86,7 +86,8 @@ macro_rules! export_flow {
 /// Exports a sampler as the plugin of its crate: `export_sampler!(Hmc, adapt, probe);`
 ///
 /// After the type come its capabilities: `train` for types that implement [`Trained`](crate::Trained), `adapt` for
-/// [`Adapt`](crate::Adapt), `probe` for [`ChainProbe`](crate::ChainProbe). Name and version are those of the crate.
+/// [`Adapt`](crate::Adapt), `probe` for [`ChainProbe`](crate::ChainProbe), `fused` for
+/// [`FusedSampler`](crate::FusedSampler). Name and version are those of the crate.
 #[macro_export]
 macro_rules! export_sampler {
     ($sampler:ty $(, $capability:ident)* $(,)?) => {
@@ -117,12 +118,15 @@ macro_rules! export_sampler {
                 free_tape: $crate::thunk::free_tape,
                 adapt: $crate::export_sampler!(@adapt $sampler; $($capability)*),
                 probe: $crate::export_sampler!(@probe $sampler; $($capability)*),
-                transition_rows: None,
+                transition_rows: $crate::export_sampler!(@rows $sampler; $($capability)*),
             };
 
             $crate::export_plugin!(describe, ::core::ptr::null(), &raw const SAMPLER);
         };
     };
+    (@rows $sampler:ty; fused $($rest:ident)*) => { Some($crate::thunk::transition_rows::<$sampler>) };
+    (@rows $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@rows $sampler; $($rest)*) };
+    (@rows $sampler:ty;) => { None };
     (@transition $sampler:ty; train $($rest:ident)*) => { $crate::thunk::transition_taped::<$sampler> };
     (@transition $sampler:ty; $skip:ident $($rest:ident)*) => {
         $crate::export_sampler!(@transition $sampler; $($rest)*)

@@ -25,6 +25,11 @@ pub type Pull<'a, T> = dyn FnMut(Rows<'_, T>) -> Result<()> + 'a;
 
 /// A flow that samples, and derives its samples, by kernels of its own on the processor.
 pub trait Fused: Flow + Sync {
+    /// Whether there are kernels for what this instance was made for; where not, the definition is the only way.
+    fn is_fused(&self) -> bool {
+        true
+    }
+
     /// Rows `first..` of [`Flow::sample`], as many as `log_q` has: x `[m, d]`, log q `[m]`.
     fn sample_rows<T: Element>(
         &self,

@@ -5,9 +5,10 @@
 //! trajectory that blew up costs a step, not the chain.
 
 use candle_core::{DType, Device, Tensor};
+use flow_kernels::noise;
 use flow_kernels::philox::{Stream, derive_seed};
 
-use crate::{Base, Point, Result, Setup, Transition};
+use crate::{Base, Element, Point, Result, Setup, Transition};
 
 /// Streams of one transition.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +34,26 @@ pub fn signs(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
 /// Uniform factors `[n, 1]` in [1 − jitter, 1 + jitter]: trajectories of one fixed length resonate (Mackenzie, Biometrika
 /// 76, 1989).
 pub fn jitters(setup: &Setup, seed: u64, n: usize, jitter: f64) -> Result<Tensor> {
-    let mut stream = Stream::new(derive_seed(seed, Noise::Jitter as u64, 0));
-    column(setup, (0..n).map(|_| 1.0 + jitter * (2.0 * stream.uniform() - 1.0)).collect())
+    let mut factors = vec![0.0f64; n];
+    jitters_rows(seed, 0, jitter, &mut factors);
+    column(setup, factors)
+}
+
+/// [`normals`] on slices: those of rows `first..` in `dim` dimensions.
+pub fn normals_rows<T: Element>(seed: u64, first: usize, dim: usize, out: &mut [T]) {
+    noise::normals(derive_seed(seed, Noise::Momentum as u64, 0), first * dim, out);
+}
+
+/// [`jitters`] on slices: those of rows `first..`.
+pub fn jitters_rows<T: Element>(seed: u64, first: usize, jitter: f64, out: &mut [T]) {
+    noise::uniforms(derive_seed(seed, Noise::Jitter as u64, 0), first, out);
+    let jitter = T::of(jitter);
+    out.iter_mut().for_each(|u| *u = T::ONE + jitter * (*u + *u - T::ONE));
+}
+
+/// The uniforms by which [`choose`] accepts rows `first..`.
+pub fn uniforms_rows(seed: u64, first: usize, out: &mut [f64]) {
+    noise::uniforms(derive_seed(seed, Noise::Acceptance as u64, 0), first, out);
 }
 
 /// H(x, p) = ½ pᵀp − log γ(x) of momenta `[n, d]` in units of their masses: `[n]`.
@@ -55,8 +74,8 @@ pub fn acceptance(log_ratio: &Tensor) -> Result<Tensor> {
 /// Accepts each proposal with its probability. `proposed` is where they lead, with the target's word on it.
 pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: Tensor) -> Result<Transition> {
     let n = from.x.dim(0)?;
-    let mut stream = Stream::new(derive_seed(seed, Noise::Acceptance as u64, 0));
-    let uniforms: Vec<f64> = (0..n).map(|_| stream.uniform()).collect();
+    let mut uniforms = vec![0.0; n];
+    uniforms_rows(seed, 0, &mut uniforms);
     // Compared in f64: in f32 a probability below its spacing could never be drawn.
     let probability = accept.detach().to_dtype(DType::F64)?.to_vec1::<f64>()?;
     let goes: Vec<u8> = probability.iter().zip(&uniforms).map(|(p, u)| u8::from(u < p)).collect();

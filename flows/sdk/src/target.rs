@@ -3,12 +3,12 @@
 use std::fmt::{Debug, Formatter};
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::abi;
-use crate::text::{CallBuffer, outcome};
-use crate::view;
-use crate::{Error, Result};
+use crate::text::{CallBuffer, outcome, with_call};
+use crate::view::{self, read_slice, write_slice};
+use crate::{Element, Error, Result};
 
 /// The target density of the cell. Cheap to clone.
 ///
@@ -36,8 +36,7 @@ enum Source {
 #[derive(Clone, Copy)]
 struct Host(*const abi::Target);
 
-// SAFETY: candle asks it of whatever a graph refers to, but an instance, its graphs included, is used by one thread at a
-// time, and the table is immutable.
+// SAFETY: the table is immutable, and its call-backs may be called by all threads that use an instance.
 unsafe impl Send for Host {}
 // SAFETY: as above.
 unsafe impl Sync for Host {}
@@ -93,6 +92,54 @@ impl Target {
             })
         })?;
         Ok((log_density, grad?))
+    }
+
+    /// ∇ log γ on slices: x `[m, d]` → out `[m, d]`.
+    pub fn grad_rows<T: Element>(&self, x: &[T], dim: usize, out: &mut [T]) -> Result<()> {
+        let m = x.len() / dim;
+        match &self.0 {
+            Source::Host(Host(raw)) => self.call_rows(|call| {
+                read_slice(x, &[m, dim], |x| {
+                    write_slice(out, &[m, dim], |out| {
+                        // SAFETY: `from_raw` vouches for the table; the views live through the call.
+                        unsafe { ((**raw).grad)((**raw).context, x, out, call) }
+                    })
+                })
+            }),
+            _ => {
+                let grad = self.grad(&Tensor::from_slice(x, (m, dim), &Device::Cpu)?)?;
+                out.copy_from_slice(&grad.flatten_all()?.to_vec1::<T>()?);
+                Ok(())
+            }
+        }
+    }
+
+    /// log γ and ∇ log γ on slices: x `[m, d]` → value `[m]`, grad `[m, d]`.
+    pub fn evaluate_rows<T: Element>(&self, x: &[T], value: &mut [T], grad: &mut [T]) -> Result<()> {
+        let (m, dim) = (value.len(), x.len() / value.len().max(1));
+        match &self.0 {
+            Source::Host(Host(raw)) => self.call_rows(|call| {
+                read_slice(x, &[m, dim], |x| {
+                    write_slice(value, &[m], |value| {
+                        write_slice(grad, &[m, dim], |grad| {
+                            // SAFETY: as above.
+                            unsafe { ((**raw).log_density_and_grad)((**raw).context, x, value, grad, call) }
+                        })
+                    })
+                })
+            }),
+            _ => {
+                let x = Tensor::from_slice(x, (m, dim), &Device::Cpu)?;
+                let (values, slopes) = self.log_density_and_grad(&x)?;
+                value.copy_from_slice(&values.to_vec1::<T>()?);
+                grad.copy_from_slice(&slopes.flatten_all()?.to_vec1::<T>()?);
+                Ok(())
+            }
+        }
+    }
+
+    fn call_rows(&self, f: impl FnOnce(*mut abi::Call) -> i32) -> Result<()> {
+        with_call(f).map_err(|failure| Error::Target(failure.message))
     }
 
     /// Hessian of log γ at x times v: `[n, d]` → `[n, d]`.

@@ -19,7 +19,7 @@ use candle_core::{DType, Tensor};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Init, Layout, Params, Result, Seen};
+use crate::{Element, Init, Layout, Params, Result, Seen};
 
 const GAMMA: f64 = 0.05;
 const T0: f64 = 10.0;
@@ -84,6 +84,16 @@ impl WarmUp {
         // Not through the logarithm where nothing was tuned: a step size is what the sweep says, to the last bit.
         let step = if log_step == rounded(self.step_size.ln(), params) { self.step_size } else { log_step.exp() };
         Ok((step, params.get(LOG_SD)?.exp()?))
+    }
+
+    /// [`WarmUp::read`] on slices: ε; the standard deviations go into `sd`.
+    pub fn read_rows<T: Element>(&self, params: &[T], layout: &Layout, sd: &mut Vec<T>) -> Result<f64> {
+        let log_step = params[layout.slice(LOG_STEP)?.offset].wide();
+        let step = if log_step == T::of(self.step_size.ln()).wide() { self.step_size } else { log_step.exp() };
+        let slice = layout.slice(LOG_SD)?;
+        sd.clear();
+        sd.extend(params[slice.offset..slice.offset + slice.len()].iter().map(|log| T::of(log.wide().exp())));
+        Ok(step)
     }
 
     /// The parameters after transition number `step` of `steps`.

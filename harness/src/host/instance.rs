@@ -5,7 +5,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 
 use candle_core::{DType, Tensor};
-use flow_sdk::abi::{self, Call, DEVICE_CPU, DLDevice, DLTensor, FlowTable, PANICKED, SamplerTable, Text};
+use flow_sdk::abi::{self, Call, DECLINED, DEVICE_CPU, DLDevice, DLTensor, FlowTable, PANICKED, SamplerTable, Text};
 use flow_sdk::text::{CallBuffer, ask, outcome};
 use flow_sdk::view::{self, element_type};
 use flow_sdk::{Descriptor, Layout};
@@ -138,8 +138,10 @@ impl Drop for Tape {
 /// Runs one call with a message buffer and turns its code into a result.
 pub(super) fn checked(function: &'static str, f: impl FnOnce(*mut Call) -> i32) -> Result<(), PluginError> {
     let mut buffer = CallBuffer::new();
-    let code = f(buffer.call());
-    failed(function, code, &buffer)
+    match f(buffer.call()) {
+        DECLINED => Err(PluginError::Declined),
+        code => failed(function, code, &buffer),
+    }
 }
 
 fn failed(function: &'static str, code: i32, buffer: &CallBuffer) -> Result<(), PluginError> {

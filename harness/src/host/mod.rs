@@ -1,5 +1,6 @@
 //! Plugins as the harness sees them: found, loaded, checked, called.
 
+mod chain_rows;
 mod discover;
 mod flow;
 mod instance;
@@ -37,6 +38,9 @@ pub enum PluginError {
         /// The panic's message.
         message: String,
     },
+    /// The plugin has no way to do it for this instance, and says so.
+    #[error("declined")]
+    Declined,
     /// What the plugin returned breaks the contract.
     #[error("{function}: {problem}")]
     Contract {

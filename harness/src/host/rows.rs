@@ -26,42 +26,40 @@ pub trait PullBack: Sync {
 const LEAST_WORK: usize = 1 << 15;
 /// Fewer rows leave the vector registers empty.
 const LEAST_ROWS: usize = 32;
-/// Every part has a gradient of its own, which must be cleared and added.
-const MOST_PARTS: usize = 8;
+/// Every part has a gradient of its own, which must be cleared and added: that shows in parts of fewer rows than this.
+const MANY_ROWS: usize = 128;
+/// As many cores as one cell keeps busy.
+const MOST_PARTS: usize = 16;
 
 impl HostFlow {
-    /// Whether [`HostFlow::sample_gradient`] can be called.
-    pub fn has_sample_gradient(&self) -> bool {
-        self.table.sample_gradient.is_some()
-    }
-
-    /// Whether [`HostFlow::density_gradient`] can be called.
-    pub fn has_density_gradient(&self) -> bool {
-        self.table.density_gradient.is_some()
-    }
-
-    /// Gradient `[P]` of the objective over `n` draws.
+    /// Gradient `[P]` of the objective over `n` draws; none where the flow has no kernels for it.
     pub fn sample_gradient(
         &self,
         params: &Tensor,
         seed: u64,
         n: usize,
         objective: &impl PullBack,
-    ) -> Result<Tensor, PluginError> {
+    ) -> Result<Option<Tensor>, PluginError> {
+        if self.table.sample_gradient.is_none() {
+            return Ok(None);
+        }
         match self.instance.dtype {
             DType::F32 => self.gradient::<f32, _>(params, seed, n, None, objective),
             _ => self.gradient::<f64, _>(params, seed, n, None, objective),
         }
     }
 
-    /// Gradient `[P]` of the objective over log q at x `[n, d]`.
+    /// Gradient `[P]` of the objective over log q at x `[n, d]`; none where the flow has no kernels for it.
     pub fn density_gradient(
         &self,
         params: &Tensor,
         x: &Tensor,
         seed: u64,
         objective: &impl PullBack,
-    ) -> Result<Tensor, PluginError> {
+    ) -> Result<Option<Tensor>, PluginError> {
+        if self.table.density_gradient.is_none() {
+            return Ok(None);
+        }
         let n = x.dim(0).map_err(flow_sdk::Error::from)?;
         match self.instance.dtype {
             DType::F32 => self.gradient::<f32, _>(params, seed, n, Some(x), objective),
@@ -76,7 +74,7 @@ impl HostFlow {
         n: usize,
         x: Option<&Tensor>,
         objective: &P,
-    ) -> Result<Tensor, PluginError> {
+    ) -> Result<Option<Tensor>, PluginError> {
         let pull =
             abi::Pull { context: std::ptr::from_ref(objective).cast_mut().cast(), cotangents: cotangents::<T, P> };
         let (dim, p) = (self.instance.dim, self.n_params());
@@ -106,14 +104,19 @@ impl HostFlow {
         let grad = match x {
             None => with_elements(params, |params| run(params, None))?,
             Some(x) => with_elements(params, |params| with_elements(x, |x| run(params, Some(x))))??,
-        }?;
-        Ok(Tensor::from_vec(grad, p, &Device::Cpu).map_err(flow_sdk::Error::from)?)
+        };
+        match grad {
+            Ok(grad) => Ok(Some(Tensor::from_vec(grad, p, &Device::Cpu).map_err(flow_sdk::Error::from)?)),
+            Err(PluginError::Declined) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
 /// Into how many parts a batch is cut.
 fn parts(n_params: usize, n: usize) -> usize {
-    (n_params * n / LEAST_WORK).min(n / LEAST_ROWS).clamp(1, MOST_PARTS)
+    let rows = (n / LEAST_ROWS).min((n / MANY_ROWS).max(2));
+    (n_params * n / LEAST_WORK).min(rows).clamp(1, MOST_PARTS)
 }
 
 /// The call for one part of a batch.
@@ -162,7 +165,7 @@ impl Part<'_> {
 }
 
 /// The elements of a contiguous tensor on the processor.
-fn with_elements<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> R) -> Result<R, flow_sdk::Error> {
+pub(super) fn with_elements<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> R) -> Result<R, flow_sdk::Error> {
     // SAFETY: `read` passes a valid view, and holds the tensor's lock meanwhile.
     view::read(tensor, |view| unsafe { elements::<T>(view) }.map(f))?
 }
@@ -203,7 +206,8 @@ mod tests {
         assert_eq!(parts(40, 512), 1);
         assert_eq!(parts(160, 512), 2);
         assert_eq!(parts(170_000, 64), 2);
-        assert_eq!(parts(170_000, 512), 8);
+        assert_eq!(parts(170_000, 512), 4);
+        assert_eq!(parts(170_000, 8192), 16);
         assert_eq!(parts(170_000, 5), 1);
     }
 }

@@ -15,9 +15,9 @@ use super::{CountedTarget, Library, PluginError, Tempering};
 
 /// A sampler for one target, dtype and device.
 pub struct HostSampler {
-    table: SamplerTable,
-    instance: Instance,
-    target: Rc<CountedTarget>,
+    pub(super) table: SamplerTable,
+    pub(super) instance: Instance,
+    pub(super) target: Rc<CountedTarget>,
 }
 
 impl HostSampler {
@@ -91,7 +91,10 @@ impl HostSampler {
         seed: u64,
         tempering: Tempering,
     ) -> Result<Transition, PluginError> {
-        self.transition_into(params, from, seed, tempering, null_mut())
+        match self.transition_by_rows(params, from, seed, tempering)? {
+            Some(transition) => Ok(transition),
+            None => self.transition_into(params, from, seed, tempering, null_mut()),
+        }
     }
 
     /// Likewise, with the tape for [`HostSampler::backward`], which needs the same tempering.

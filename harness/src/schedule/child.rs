@@ -83,9 +83,12 @@ impl Child {
             .args(["--threads", &threads, "--environment", &spawn.environment])
             // Every image has a thread pool of its own, and reads this; unset, candle asks the machine at every product.
             .env("RAYON_NUM_THREADS", &threads)
-            // glibc otherwise gives every step's buffers back to the system and faults them in again.
+            // glibc otherwise gives every step's buffers back to the system and faults them in again. Its threshold for
+            // mapping blocks apart cannot be set above 32 MiB (a larger value is ignored): none are mapped.
             .env("MALLOC_TRIM_THRESHOLD_", "1073741824")
-            .env("MALLOC_MMAP_THRESHOLD_", "1073741824")
+            .env("MALLOC_MMAP_MAX_", "0")
+            // Heaps of single threads are small, and given back whole.
+            .env("MALLOC_ARENA_MAX", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -34,10 +34,12 @@ impl Objective {
         let each = 1.0 / batch as f64;
         let uniform = |value: f64| Tensor::full(value, batch, &Device::Cpu)?.to_dtype(self.dtype);
         let grad = match self.kind {
-            cell::Objective::ReverseKl if flow.has_sample_gradient() => {
-                flow.sample_gradient(params, seed, batch, &ReverseKl { target: &self.target, beta, each })?
-            }
             cell::Objective::ReverseKl => {
+                let fused =
+                    flow.sample_gradient(params, seed, batch, &ReverseKl { target: &self.target, beta, each })?;
+                if let Some(grad) = fused {
+                    return Ok(grad);
+                }
                 let (draws, tape) = flow.sample_taped(params, seed, batch)?;
                 let grad_x = (self.target.grad(&draws.x)? * (-beta * each))?;
                 flow.backward(tape, Some(&grad_x), &uniform(each)?)?
@@ -49,12 +51,11 @@ impl Objective {
                 let x = self.exact_draws(seed, batch)?;
                 // What an estimate of log q draws is independent of x.
                 let seed = seed_for(seed, Purpose::Train, 0);
-                if flow.has_density_gradient() {
-                    flow.density_gradient(params, &x, seed, &Likelihood { each })?
-                } else {
-                    let (_, tape) = flow.density_taped(params, &x, seed)?;
-                    flow.backward(tape, None, &uniform(-each)?)?
+                if let Some(grad) = flow.density_gradient(params, &x, seed, &Likelihood { each })? {
+                    return Ok(grad);
                 }
+                let (_, tape) = flow.density_taped(params, &x, seed)?;
+                flow.backward(tape, None, &uniform(-each)?)?
             }
         };
         Ok(grad)

@@ -48,6 +48,7 @@ macro_rules! every_fused {
     ($law:ident) => {
         $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
         $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
+        $law::<hamiltonian::Hamiltonian>("hamiltonian", &hamiltonians());
     };
 }
 

@@ -5,6 +5,7 @@ mod balance;
 mod draws;
 mod evaluations;
 mod formula;
+mod fused;
 mod gradients;
 mod invariance;
 mod moments;
@@ -20,6 +21,7 @@ use balance::as_many_go_as_come;
 use draws::{single_precision_agrees_with_double, transitions_are_a_function_of_the_seed};
 use evaluations::chains_carry_the_targets_word;
 use flow_sdk::kernels::integrator::{SCHEMES, Scheme, Stability};
+use fused::kernels_move_as_the_definition_does;
 use gradients::{backward_is_the_derivative, backward_reaches_all};
 use invariance::exact_draws_stay_exact;
 use moments::moments_are_the_targets;
@@ -82,6 +84,11 @@ fn reverse_pass_is_the_derivative() {
 #[test]
 fn gradient_reaches_every_parameter() {
     backward_reaches_all::<nn_hmc::NnHmc>("nn-hmc", &small());
+}
+
+#[test]
+fn fused_transitions_are_the_definition() {
+    kernels_move_as_the_definition_does::<hmc::Hmc>("hmc", &hmcs());
 }
 
 /// So small that differences in every parameter are quick.

@@ -36,6 +36,8 @@ pub const OK: i32 = 0;
 pub const FAILED: i32 = 1;
 /// The call panicked; the panic was caught at the edge and the message is the panic's.
 pub const PANICKED: i32 = 2;
+/// Since minor 2. A function on rows has no way for this instance: the host goes by those on whole batches.
+pub const DECLINED: i32 = 3;
 
 /// The target density, as call-backs into the host, which counts every row it evaluates.
 #[repr(C)]

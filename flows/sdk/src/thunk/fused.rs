@@ -7,7 +7,7 @@ use candle_core::DType;
 use super::flow::{density, sample};
 use super::guard::guard;
 use super::instance::{OfFlow, live};
-use crate::abi::{self, Call, DLTensor};
+use crate::abi::{self, Call, DECLINED, DLTensor};
 use crate::fused::Rows;
 use crate::text::with_call;
 use crate::view::{dtype_of, elements, elements_mut, read_slice, write_slice};
@@ -36,7 +36,7 @@ pub unsafe extern "C" fn fused_sample<F: Fused>(
 ) -> i32 {
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if tape.is_null() {
+        if tape.is_null() && live::<OfFlow<F>>(instance).is_ok_and(|flow| flow.0.is_fused()) {
             sample_rows::<F>(instance, params, seed, 0, x, log_q, call)
         } else {
             sample::<F>(instance, params, seed, x, log_q, tape, call)
@@ -70,6 +70,9 @@ pub unsafe extern "C" fn sample_rows<F: Fused>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
+        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+            return DECLINED;
+        }
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
             by_dtype!(params, run::<F>(flow, params, seed, first, x, log_q))
@@ -107,6 +110,9 @@ pub unsafe extern "C" fn sample_gradient<F: Fused>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
+        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+            return DECLINED;
+        }
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
             by_dtype!(params, run::<F>(flow, params, seed, [first, n], pull, grad_params))

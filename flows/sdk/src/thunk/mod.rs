@@ -2,6 +2,7 @@
 
 mod flow;
 mod fused;
+mod fused_sampler;
 mod guard;
 mod instance;
 mod sampler;
@@ -9,6 +10,7 @@ mod tape;
 
 pub use flow::{density, probe, sample};
 pub use fused::{density_gradient, fused_density, fused_sample, sample_gradient, sample_rows};
+pub use fused_sampler::transition_rows;
 pub use guard::{describe, guard};
 pub use instance::{OfFlow, OfSampler, create, destroy, init, layout};
 pub use sampler::{adapt, probe as chain_probe, transition, transition_taped};

@@ -1,0 +1,194 @@
+//! The transition on slices, a tile of chains at a time: momenta, trajectory, acceptance.
+//!
+//! For splittings that are their own inverse; formulas are those of the sampler. A tile of chains goes through the whole
+//! trajectory while it is in cache. Shapes: row-major `[m, d]`, a chain a row. Deviation: kicks at one place are one kick.
+
+use flow_sdk::kernels::dispatch;
+use flow_sdk::kernels::integrator::Stage;
+use flow_sdk::kernels::real::Real;
+use flow_sdk::kernels::scratch::Scratch;
+use flow_sdk::kernels::simd::Level;
+use flow_sdk::{Element, Layout, PointRows, Result, Target, TransitionRows, WarmUp, metropolis};
+
+/// Numbers of a tile of chains, at most: q, p and ∇ log γ of that many are 48 KiB of f32.
+const TILE: usize = 4096;
+
+/// Trajectories of fixed stages.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub stages: Vec<Stage>,
+    pub jitter: f64,
+    pub scratch: Scratch,
+}
+
+/// What a thread works in.
+#[derive(Default)]
+struct Work<T> {
+    sd: Vec<T>,
+    factors: Vec<T>,
+    p: Vec<T>,
+    grad: Vec<T>,
+    before: Vec<T>,
+    value: Vec<T>,
+    uniforms: Vec<f64>,
+}
+
+impl Kernel {
+    /// As [`FusedSampler::transition_rows`](flow_sdk::FusedSampler::transition_rows).
+    pub fn transition_rows<T: Element>(
+        &self,
+        (warm_up, layout, target): (&WarmUp, &Layout, &Target),
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+    ) -> Result<()> {
+        let rows = from.log_density.len();
+        if rows == 0 {
+            return Ok(());
+        }
+        let dim = from.x.len() / rows;
+        // Tiles of one size, so that none is a remainder.
+        let tiles = (rows * dim).div_ceil(TILE).min(rows);
+        self.scratch.with(|work: &mut Work<T>| {
+            let h = warm_up.read_rows(params, layout, &mut work.sd)?;
+            let TransitionRows { x, log_density, grad, proposal, accept } = to;
+            for tile in 0..tiles {
+                let at = tile * rows / tiles..(tile + 1) * rows / tiles;
+                let cells = at.start * dim..at.end * dim;
+                let part = PointRows {
+                    x: &from.x[cells.clone()],
+                    log_density: &from.log_density[at.clone()],
+                    grad: &from.grad[cells.clone()],
+                };
+                let to = TransitionRows {
+                    x: &mut x[cells.clone()],
+                    log_density: &mut log_density[at.clone()],
+                    grad: &mut grad[cells.clone()],
+                    proposal: &mut proposal[cells],
+                    accept: &mut accept[at.clone()],
+                };
+                self.tile(work, h, target, part, seed, first + at.start, to)?;
+            }
+            Ok(())
+        })
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
+    fn tile<T: Element>(
+        &self,
+        work: &mut Work<T>,
+        h: f64,
+        target: &Target,
+        from: PointRows<'_, T>,
+        seed: u64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+    ) -> Result<()> {
+        let m = from.log_density.len();
+        let dim = from.x.len() / m;
+        for vector in [&mut work.p, &mut work.grad] {
+            vector.resize(m * dim, T::ZERO);
+        }
+        for vector in [&mut work.factors, &mut work.before, &mut work.value] {
+            vector.resize(m, T::ZERO);
+        }
+        work.uniforms.resize(m, 0.0);
+        metropolis::normals_rows(seed, first, dim, &mut work.p);
+        metropolis::jitters_rows(seed, first, self.jitter, &mut work.factors);
+        metropolis::uniforms_rows(seed, first, &mut work.uniforms);
+        let Work { sd, factors, p, grad, before, value, uniforms } = work;
+        dispatch!(L => hamiltonian::<L, T>(p, from.log_density, before));
+        let q = to.proposal;
+        q.copy_from_slice(from.x);
+        grad.copy_from_slice(from.grad);
+        value.copy_from_slice(from.log_density);
+        let mut known = true;
+        let last_kick = self.stages.iter().rposition(|stage| matches!(stage, Stage::Kick(_)));
+        let last_drift = self.stages.iter().rposition(|stage| matches!(stage, Stage::Drift(_)));
+        for (index, stage) in self.stages.iter().enumerate() {
+            match *stage {
+                Stage::Kick(c) => {
+                    if !known {
+                        if Some(index) == last_kick && last_drift < last_kick {
+                            target.evaluate_rows(q, value, grad)?;
+                        } else {
+                            target.grad_rows(q, dim, grad)?;
+                        }
+                        known = true;
+                    }
+                    dispatch!(L => advance::<L, T>(p, grad, sd, factors, T::of(c * h)));
+                }
+                Stage::Drift(c) => {
+                    dispatch!(L => advance::<L, T>(q, p, sd, factors, T::of(c * h)));
+                    known = false;
+                }
+            }
+        }
+        if !known {
+            target.evaluate_rows(q, value, grad)?;
+        }
+        dispatch!(L => accept_probability::<L, T>(p, value, before, to.accept));
+        for (row, (&accept, &uniform)) in to.accept.iter().zip(&*uniforms).enumerate() {
+            let cells = row * dim..(row + 1) * dim;
+            // Compared in f64: in f32 a probability below its spacing could never be drawn.
+            let goes = uniform < accept.wide();
+            let (there, slope, value) =
+                if goes { (&*q, grad.as_slice(), value[row]) } else { (from.x, from.grad, from.log_density[row]) };
+            to.x[cells.clone()].copy_from_slice(&there[cells.clone()]);
+            to.grad[cells.clone()].copy_from_slice(&slope[cells]);
+            to.log_density[row] = value;
+        }
+        Ok(())
+    }
+}
+
+/// ½ pᵀp − log γ.
+#[inline(always)]
+fn hamiltonian<L: Level, T: Real>(p: &[T], log_density: &[T], out: &mut [T]) {
+    let dim = p.len() / out.len();
+    for ((out, p), &log_density) in out.iter_mut().zip(p.chunks_exact(dim)).zip(log_density) {
+        *out = square::<L, T>(p).fma::<L>(T::HALF, -log_density);
+    }
+}
+
+/// min(1, e^{H − H′}); 0 where that is not a number.
+#[inline(always)]
+fn accept_probability<L: Level, T: Real>(p: &[T], value: &[T], before: &[T], out: &mut [T]) {
+    hamiltonian::<L, T>(p, value, out);
+    for (out, &before) in out.iter_mut().zip(before) {
+        let log_ratio = before - *out;
+        let probability = T::ZERO.min(log_ratio).exp::<L>();
+        #[allow(clippy::eq_op, reason = "what is not a number is not itself")]
+        let number = log_ratio == log_ratio;
+        *out = if number { probability } else { T::ZERO };
+    }
+}
+
+/// pᵀp, in sixteen partial sums: vectorised, and in one order.
+#[inline(always)]
+fn square<L: Level, T: Real>(p: &[T]) -> T {
+    const PARTS: usize = 16;
+    let mut sums = [T::ZERO; PARTS];
+    let (whole, rest) = p.as_chunks::<PARTS>();
+    for p in whole {
+        for j in 0..PARTS {
+            sums[j] = p[j].fma::<L>(p[j], sums[j]);
+        }
+    }
+    let rest = rest.iter().fold(T::ZERO, |sum, &p| p.fma::<L>(p, sum));
+    sums.iter().fold(rest, |sum, &part| sum + part)
+}
+
+/// What moves, a chain a row: x += h·factor·sd ⊙ rate.
+#[inline(always)]
+fn advance<L: Level, T: Real>(x: &mut [T], rate: &[T], sd: &[T], factors: &[T], h: T) {
+    let dim = sd.len();
+    for ((x, rate), &factor) in x.chunks_exact_mut(dim).zip(rate.chunks_exact(dim)).zip(factors) {
+        let h = h * factor;
+        for ((x, &rate), &sd) in x.iter_mut().zip(rate).zip(sd) {
+            *x = (rate * sd).fma::<L>(h, *x);
+        }
+    }
+}

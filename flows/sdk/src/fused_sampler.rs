@@ -1,0 +1,51 @@
+//! What the author of a sampler with kernels of its own writes: the same transition, some chains at a time, on slices.
+//!
+//! The kernel stands beside the definition in tensor operations, and a law holds the two equal. It is called by several
+//! threads at once, each with chains of its own.
+
+use crate::{Element, Result, Sampler};
+
+/// Where chains are, and what the target says there: [`Point`](crate::Point) on slices.
+#[derive(Clone, Copy, Debug)]
+pub struct PointRows<'a, T> {
+    /// `[m, d]`.
+    pub x: &'a [T],
+    /// log γ(x), `[m]`.
+    pub log_density: &'a [T],
+    /// ∇ log γ(x), `[m, d]`; empty for samplers that are gradient-free.
+    pub grad: &'a [T],
+}
+
+/// What a transition writes: [`Transition`](crate::Transition) on slices.
+#[derive(Debug)]
+pub struct TransitionRows<'a, T> {
+    /// Where the chains are now, `[m, d]`.
+    pub x: &'a mut [T],
+    /// log γ there, `[m]`.
+    pub log_density: &'a mut [T],
+    /// ∇ log γ there, `[m, d]`; empty for samplers that are gradient-free.
+    pub grad: &'a mut [T],
+    /// Where they were asked to go, `[m, d]`.
+    pub proposal: &'a mut [T],
+    /// Probability of going there, `[m]`.
+    pub accept: &'a mut [T],
+}
+
+/// A sampler that moves its chains by kernels of its own on the processor.
+pub trait FusedSampler: Sampler + Sync {
+    /// Whether there are kernels for what this instance was made for; where not, the definition is the only way.
+    fn is_fused(&self) -> bool {
+        true
+    }
+
+    /// Rows `first..` of [`Sampler::transition`], as many as `from` has.
+    fn transition_rows<T: Element>(
+        &self,
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        beta: f64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+    ) -> Result<()>;
+}
