@@ -7,9 +7,12 @@
 //! Deviation: x₁ is bent upwards (the sign of b) and centred, as in the benchmarks of later samplers.
 
 use crate::draws::rows;
+use crate::plane::Plane;
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -68,6 +71,14 @@ impl Target for Banana {
         Ok(Tensor::cat(&[(x0 * factor)?, r.neg()?], 1)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         let sd = (1.0 + 2.0 * (self.curvature * SD.powi(2)).powi(2)).sqrt();
         Known { log_z: Some(0.0), mean: Some(vec![0.0; 2]), sd: Some(vec![SD, sd]), source: "closed form" }
@@ -75,6 +86,35 @@ impl Target for Banana {
 
     fn exact_draws(&self) -> Option<&dyn ExactDraws> {
         Some(self)
+    }
+}
+
+impl Banana {
+    /// r.
+    #[inline(always)]
+    fn residual<L: Level, T: Real>(&self, [x0, x1]: [T; 2]) -> T {
+        let bend = T::of(self.curvature);
+        x1 - (x0 * x0).fma::<L>(bend, -(bend * T::of(SD * SD)))
+    }
+}
+
+impl Plane for Banana {
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, x: [T; 2]) -> T {
+        let (r, u) = (self.residual::<L, T>(x), x[0] * T::of(1.0 / SD));
+        (-T::HALF).fma::<L>(u.fma::<L>(u, r * r), -T::of((TAU * SD).ln()))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, x: [T; 2]) -> [T; 2] {
+        let r = self.residual::<L, T>(x);
+        [x[0] * r.fma::<L>(T::of(2.0 * self.curvature), -T::of(SD.powi(-2))), -r]
+    }
+
+    #[inline(always)]
+    fn hessian<L: Level, T: Real>(&self, x: [T; 2]) -> [T; 3] {
+        let (bend, tilt) = (T::of(2.0 * self.curvature), x[0] * T::of(2.0 * self.curvature));
+        [self.residual::<L, T>(x).fma::<L>(bend, -T::of(SD.powi(-2))) - tilt * tilt, tilt, -T::ONE]
     }
 }
 

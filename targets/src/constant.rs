@@ -50,7 +50,7 @@ impl Constant {
     }
 
     /// Rows of a matrix.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    pub(crate) fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         self.values.chunks_exact(self.shape[1])
     }
 }

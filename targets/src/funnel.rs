@@ -7,10 +7,15 @@
 //! Deviation: e^{−x₀/2} stops growing at the largest number of the element type (f32: x₀ = −177, 59 standard deviations
 //! out), so that a zero coordinate gives 0 and not 0 · ∞.
 
+use crate::columns::{GROUP, gather, groups, scatter};
 use crate::draws::rows;
+use crate::kernel::{Bend, Formula};
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Out, Result, Target};
 use candle_core::{DType, Tensor};
+use flow_kernels::chain::{LANES, Lanes};
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -79,6 +84,14 @@ impl Target for Funnel {
         Ok(Tensor::cat(&[(pull + along)?, z.broadcast_mul(&inverse_sd)?.neg()?], 1)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         let mut sd = vec![(NECK_SD.powi(2) / 4.0).exp(); self.dim];
         sd[0] = NECK_SD;
@@ -87,6 +100,125 @@ impl Target for Funnel {
 
     fn exact_draws(&self) -> Option<&dyn ExactDraws> {
         Some(self)
+    }
+}
+
+/// A block of points, with a group of coordinates.
+struct Block<T> {
+    dim: usize,
+    /// A group of coordinates.
+    x: [Lanes<T>; GROUP],
+    /// x₀.
+    neck: Lanes<T>,
+    /// e^{−x₀/2}.
+    inverse_sd: Lanes<T>,
+    /// Σ zᵢ².
+    square: Lanes<T>,
+}
+
+impl<T: Real> Block<T> {
+    #[inline(always)]
+    fn new(dim: usize) -> Self {
+        let zero = [T::ZERO; LANES];
+        Self { dim, x: [zero; GROUP], neck: zero, inverse_sd: zero, square: zero }
+    }
+
+    #[inline(always)]
+    fn load<L: Level>(&mut self, rows: &[T]) {
+        self.square = [T::ZERO; LANES];
+        for columns in groups(self.dim) {
+            let first = usize::from(columns.start == 0);
+            let width = columns.len();
+            gather(rows, self.dim, columns, &mut self.x);
+            if first == 1 {
+                self.neck = self.x[0];
+                let largest = T::of(T::LARGEST.wide() - 1e-3);
+                for j in 0..LANES {
+                    self.inverse_sd[j] = (-T::HALF * self.neck[j]).min(largest).exp::<L>();
+                }
+            }
+            for x in &self.x[first..width] {
+                for j in 0..LANES {
+                    let z = x[j] * self.inverse_sd[j];
+                    self.square[j] = z.fma::<L>(z, self.square[j]);
+                }
+            }
+        }
+    }
+}
+
+impl Formula for Funnel {
+    #[inline(always)]
+    fn evaluate<L: Level, T: Real>(&self, x: &[T], mut out: Out<'_, T>) {
+        let mut block = Block::new(self.dim);
+        let others = T::of(self.others() as f64);
+        let constant = T::of(-NECK_SD.ln() - self.dim as f64 / 2.0 * TAU.ln());
+        for (index, rows) in x.chunks(self.dim * LANES).enumerate() {
+            block.load::<L>(rows);
+            let first = index * LANES;
+            if let Some(value) = &mut out.value {
+                let mut values = [T::ZERO; LANES];
+                for j in 0..LANES {
+                    let t = block.neck[j] * T::of(1.0 / NECK_SD);
+                    let quadratic = t.fma::<L>(t, block.square[j]);
+                    values[j] = (-T::HALF).fma::<L>(block.neck[j].fma::<L>(others, quadratic), constant);
+                }
+                let m = rows.len() / self.dim;
+                value[first..first + m].copy_from_slice(&values[..m]);
+            }
+            let Some(grad) = &mut out.grad else { continue };
+            let grad = &mut grad[first * self.dim..][..rows.len()];
+            for columns in groups(self.dim) {
+                gather(rows, self.dim, columns.clone(), &mut block.x);
+                for x in &mut block.x[..columns.len()] {
+                    for j in 0..LANES {
+                        x[j] = -(x[j] * block.inverse_sd[j]) * block.inverse_sd[j];
+                    }
+                }
+                if columns.start == 0 {
+                    for j in 0..LANES {
+                        let along = T::HALF * (block.square[j] - others);
+                        block.x[0][j] = block.neck[j].fma::<L>(T::of(-NECK_SD.powi(-2)), along);
+                    }
+                }
+                scatter(&block.x, self.dim, columns, grad);
+            }
+        }
+    }
+}
+
+/// H₀₀ = −1/9 − ½ Σ zᵢ², H₀ᵢ = zᵢ e^{−x₀/2}, Hᵢᵢ = −e^{−x₀}.
+impl Bend for Funnel {
+    #[inline(always)]
+    fn bend<L: Level, T: Real>(&self, x: &[T], v: &[T], out: &mut [T]) {
+        let mut block = Block::new(self.dim);
+        let mut along = [[T::ZERO; LANES]; GROUP];
+        let size = self.dim * LANES;
+        for ((rows, v), out) in x.chunks(size).zip(v.chunks(size)).zip(out.chunks_mut(size)) {
+            block.load::<L>(rows);
+            let (mut neck_v, mut sum) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+            for columns in groups(self.dim) {
+                gather(rows, self.dim, columns.clone(), &mut block.x);
+                gather(v, self.dim, columns.clone(), &mut along);
+                let first = usize::from(columns.start == 0);
+                if first == 1 {
+                    neck_v = along[0];
+                }
+                for (x, v) in block.x[first..columns.len()].iter_mut().zip(&along[first..]) {
+                    for j in 0..LANES {
+                        let inverse_sd = block.inverse_sd[j];
+                        let pull = (x[j] * inverse_sd) * inverse_sd;
+                        sum[j] = pull.fma::<L>(v[j], sum[j]);
+                        x[j] = pull * neck_v[j] - (v[j] * inverse_sd) * inverse_sd;
+                    }
+                }
+                scatter(&block.x, self.dim, columns, out);
+            }
+            for (row, j) in out.chunks_exact_mut(self.dim).zip(0..LANES) {
+                let own = T::of(-NECK_SD.powi(-2)) - T::HALF * block.square[j];
+                row[0] = own.fma::<L>(neck_v[j], sum[j]);
+            }
+        }
     }
 }
 

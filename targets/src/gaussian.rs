@@ -6,9 +6,13 @@
 
 use crate::constant::Constant;
 use crate::draws::rows;
+use crate::kernel::formula;
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::separable::{Coefficients, Separable};
+use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -50,14 +54,18 @@ pub(crate) struct Diagonal {
     precision: Constant,
     sd: Vec<f64>,
     log_scale: f64,
+    /// m and 1/s².
+    coefficients: Coefficients,
 }
 
 impl Diagonal {
     pub(crate) fn new(mean: Vec<f64>, sd: Vec<f64>) -> Self {
         let shape = [1, sd.len()];
-        let precision = sd.iter().map(|s| s.powi(-2)).collect();
+        let precision: Vec<f64> = sd.iter().map(|s| s.powi(-2)).collect();
+        let coefficients = Coefficients::new([&mean, &precision]);
         let log_scale = sd.iter().map(|s| s.ln() + 0.5 * TAU.ln()).sum();
-        Self { mean: Constant::new(mean, &shape), precision: Constant::new(precision, &shape), sd, log_scale }
+        let (mean, precision) = (Constant::new(mean, &shape), Constant::new(precision, &shape));
+        Self { mean, precision, sd, log_scale, coefficients }
     }
 }
 
@@ -76,6 +84,14 @@ impl Target for Diagonal {
         Ok(self.mean.like(x)?.broadcast_sub(x)?.broadcast_mul(&self.precision.like(x)?)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         Known {
             log_z: Some(0.0),
@@ -89,6 +105,33 @@ impl Target for Diagonal {
         Some(self)
     }
 }
+
+impl Separable for Diagonal {
+    fn coefficients(&self) -> &Coefficients {
+        &self.coefficients
+    }
+
+    fn constant(&self) -> f64 {
+        -self.log_scale
+    }
+
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, x: T, [mean, precision]: [T; 2]) -> T {
+        ((mean - x) * (x - mean)) * (T::HALF * precision)
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, x: T, [mean, precision]: [T; 2]) -> T {
+        (mean - x) * precision
+    }
+
+    #[inline(always)]
+    fn second<L: Level, T: Real>(&self, _: T, [_, precision]: [T; 2]) -> T {
+        -precision
+    }
+}
+
+formula!(Diagonal: separable);
 
 impl ExactDraws for Diagonal {
     fn draw(&self, seed: u64, n: usize) -> Vec<f64> {

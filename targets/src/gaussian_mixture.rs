@@ -6,12 +6,16 @@
 //! Source: textbook. Shapes: x `[n, d]`, μ `[K, d]`, log γ `[n]`, ∇ `[n, d]`.
 //! Deviation: none. ‖x − μ‖² is not expanded: far from the origin that would cancel.
 
+use crate::components::Components;
 use crate::constant::Constant;
 use crate::draws::rows;
+use crate::kernel::formula;
 use crate::log_sum_exp::{log_sum_exp, softmax};
 use crate::mode_shares::CountedShares;
-use crate::{ExactDraws, Known, Modes, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use std::f64::consts::TAU;
 
 pub(crate) struct GaussianMixture {
@@ -46,13 +50,20 @@ impl Target for GaussianMixture {
     }
 
     fn log_density(&self, x: &Tensor) -> Result<Tensor> {
-        let scale = (self.count as f64).ln() + self.dim as f64 / 2.0 * (TAU * self.sd.powi(2)).ln();
-        Ok((log_sum_exp(&self.logs(x)?)? - scale)?)
+        Ok((log_sum_exp(&self.logs(x)?)? + self.constant())?)
     }
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
         let towards = softmax(&self.logs(x)?)?.matmul(&self.means.like(x)?)?;
         Ok(((towards - x)? * self.sd.powi(-2))?)
+    }
+
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
     }
 
     fn known(&self) -> Known {
@@ -73,6 +84,33 @@ impl Target for GaussianMixture {
         (self.count > 1).then_some(self)
     }
 }
+
+impl Components for GaussianMixture {
+    fn means(&self) -> &Constant {
+        &self.means
+    }
+
+    fn constant(&self) -> f64 {
+        -((self.count as f64).ln() + self.dim as f64 / 2.0 * (TAU * self.sd.powi(2)).ln())
+    }
+
+    #[inline(always)]
+    fn log<L: Level, T: Real>(&self, u: T) -> T {
+        (u * u) * T::of(-0.5 * self.sd.powi(-2))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, u: T) -> T {
+        u * T::of(-self.sd.powi(-2))
+    }
+
+    #[inline(always)]
+    fn second<L: Level, T: Real>(&self, _: T) -> T {
+        T::of(-self.sd.powi(-2))
+    }
+}
+
+formula!(GaussianMixture: components);
 
 impl ExactDraws for GaussianMixture {
     fn draw(&self, seed: u64, n: usize) -> Vec<f64> {

@@ -1,6 +1,8 @@
 //! Target densities: each known by name, each with what is known about it.
 
 mod banana;
+mod columns;
+mod components;
 mod constant;
 mod draws;
 mod funnel;
@@ -18,6 +20,7 @@ mod plane;
 pub mod registry;
 mod rough_well;
 mod scg;
+mod separable;
 mod sigmoid;
 mod soft_uniform;
 mod student_t_mixture;
@@ -30,6 +33,6 @@ mod u4;
 mod uniform_means;
 mod wave;
 
-pub use kernel::{Float, Kernel, Out};
+pub use kernel::{Curvature, Float, Kernel, Out};
 pub use registry::Entry;
 pub use target::{Error, ExactDraws, Known, Modes, Result, Target};

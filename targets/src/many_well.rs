@@ -8,10 +8,14 @@
 
 use crate::constant::Constant;
 use crate::draws::rows;
+use crate::kernel::formula;
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Modes, Result, Target};
+use crate::separable::{Coefficients, Separable};
+use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
 use flow_kernels::philox::Stream;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -50,7 +54,9 @@ impl Definition for ManyWell {
         let wells = self.dim / 2;
         let pairs = |x: f64, y: f64| Constant::new([x, y].repeat(wells), &[1, self.dim]);
         // −x⁴ + 6x² + ½x and −½y², as one polynomial in every coordinate.
-        Box::new(Wells { wells, quartic: pairs(-1.0, 0.0), quadratic: pairs(6.0, -0.5), linear: pairs(0.5, 0.0) })
+        let coefficients = Coefficients::new([&[-1.0, 0.0].repeat(wells), &[6.0, -0.5].repeat(wells)]);
+        let (quartic, quadratic, linear) = (pairs(-1.0, 0.0), pairs(6.0, -0.5), pairs(0.5, 0.0));
+        Box::new(Wells { wells, quartic, quadratic, linear, coefficients })
     }
 }
 
@@ -59,6 +65,8 @@ struct Wells {
     quartic: Constant,
     quadratic: Constant,
     linear: Constant,
+    /// q and s: every coordinate adds q x⁴ + s x² − ½q x.
+    coefficients: Coefficients,
 }
 
 impl Target for Wells {
@@ -79,6 +87,14 @@ impl Target for Wells {
         Ok((slope * x)?.broadcast_add(&self.linear.like(x)?)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         let well_sd = (WELL_MEAN_SQUARE - WELL_MEAN.powi(2)).sqrt();
         Known {
@@ -97,6 +113,35 @@ impl Target for Wells {
         (self.wells <= MOST_LISTED).then_some(self)
     }
 }
+
+impl Separable for Wells {
+    fn coefficients(&self) -> &Coefficients {
+        &self.coefficients
+    }
+
+    fn constant(&self) -> f64 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, x: T, [q, s]: [T; 2]) -> T {
+        let square = x * x;
+        square.fma::<L>(square.fma::<L>(q, s), -(T::HALF * q * x))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, x: T, [q, s]: [T; 2]) -> T {
+        let slope = (T::of(4.0) * q).fma::<L>(x * x, T::TWO * s);
+        slope.fma::<L>(x, -(T::HALF * q))
+    }
+
+    #[inline(always)]
+    fn second<L: Level, T: Real>(&self, x: T, [q, s]: [T; 2]) -> T {
+        (T::of(12.0) * q).fma::<L>(x * x, T::TWO * s)
+    }
+}
+
+formula!(Wells: separable);
 
 impl ExactDraws for Wells {
     fn draw(&self, seed: u64, n: usize) -> Vec<f64> {

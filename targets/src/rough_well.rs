@@ -8,9 +8,13 @@
 //! Deviation: cos(x/η) as in the paper; the authors' code has cos(x/η²) by default.
 
 use crate::draws::rows;
+use crate::kernel::formula;
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::separable::{Coefficients, Separable};
+use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::TAU;
@@ -39,11 +43,19 @@ impl Definition for RoughWell {
     const REFERENCE: &'static str = "Levy, Hoffman, Sohl-Dickstein 2018, arXiv 1711.09268, section 5.1";
 
     fn build(self) -> Box<dyn Target> {
-        Box::new(self)
+        let none = vec![0.0; self.dim];
+        Box::new(Well { dim: self.dim, eta: self.eta, coefficients: Coefficients::new([&none, &none]) })
     }
 }
 
-impl Target for RoughWell {
+struct Well {
+    dim: usize,
+    eta: f64,
+    /// All coordinates are alike: zeros.
+    coefficients: Coefficients,
+}
+
+impl Target for Well {
     fn dim(&self) -> usize {
         self.dim
     }
@@ -55,6 +67,14 @@ impl Target for RoughWell {
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
         Ok(((x / self.eta)?.sin()? - x)?)
+    }
+
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
     }
 
     fn known(&self) -> Known {
@@ -73,7 +93,36 @@ impl Target for RoughWell {
     }
 }
 
-impl ExactDraws for RoughWell {
+impl Separable for Well {
+    fn coefficients(&self) -> &Coefficients {
+        &self.coefficients
+    }
+
+    fn constant(&self) -> f64 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, x: T, _: [T; 2]) -> T {
+        let (_, cos) = (x * T::of(1.0 / self.eta)).sin_cos::<L>();
+        -(T::HALF * x).fma::<L>(x, cos * T::of(self.eta))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, x: T, _: [T; 2]) -> T {
+        (x * T::of(1.0 / self.eta)).sin_cos::<L>().0 - x
+    }
+
+    #[inline(always)]
+    fn second<L: Level, T: Real>(&self, x: T, _: [T; 2]) -> T {
+        let (_, cos) = (x * T::of(1.0 / self.eta)).sin_cos::<L>();
+        cos.fma::<L>(T::of(1.0 / self.eta), -T::ONE)
+    }
+}
+
+formula!(Well: separable);
+
+impl ExactDraws for Well {
     /// Rejection from N(0, 1): exp(−η cos(x/η)) ≤ e^η.
     fn draw(&self, seed: u64, n: usize) -> Vec<f64> {
         rows(seed, n, self.dim, |stream, row| {

@@ -6,15 +6,21 @@
 //! Deviation: none.
 
 use crate::draws::rows;
+use crate::plane::Plane;
 use crate::registry::Definition;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 const LONG_SD: f64 = 10.0;
 const SHORT_SD: f64 = 0.1;
+/// −1/σ₁² and −1/σ₂².
+const LONG: f64 = -1.0 / (LONG_SD * LONG_SD);
+const SHORT: f64 = -1.0 / (SHORT_SD * SHORT_SD);
 
 /// Strongly correlated Gaussian: variances 1e2 and 1e-2, rotated by π/4.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -49,6 +55,14 @@ impl Target for Scg {
         Ok(Tensor::cat(&[(&u - &v)?, (u + v)?], 1)?)
     }
 
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         let sd = ((LONG_SD.powi(2) + SHORT_SD.powi(2)) / 2.0).sqrt();
         Known { log_z: Some(0.0), mean: Some(vec![0.0; 2]), sd: Some(vec![sd; 2]), source: "closed form" }
@@ -56,6 +70,26 @@ impl Target for Scg {
 
     fn exact_draws(&self) -> Option<&dyn ExactDraws> {
         Some(self)
+    }
+}
+
+impl Plane for Scg {
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, [x0, x1]: [T; 2]) -> T {
+        let (u, v) = ((x0 + x1) * T::of(FRAC_1_SQRT_2 / LONG_SD), (x1 - x0) * T::of(FRAC_1_SQRT_2 / SHORT_SD));
+        (-T::HALF).fma::<L>(u.fma::<L>(u, v * v), -T::of((TAU * LONG_SD * SHORT_SD).ln()))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, [x0, x1]: [T; 2]) -> [T; 2] {
+        let (u, v) = ((x0 + x1) * T::of(LONG / 2.0), (x1 - x0) * T::of(SHORT / 2.0));
+        [u - v, u + v]
+    }
+
+    #[inline(always)]
+    fn hessian<L: Level, T: Real>(&self, _: [T; 2]) -> [T; 3] {
+        let own = T::of((LONG + SHORT) / 2.0);
+        [own, T::of((LONG - SHORT) / 2.0), own]
     }
 }
 

@@ -10,6 +10,8 @@
 use crate::sigmoid::{log_sigmoid, sigmoid};
 use candle_core::{Result, Tensor};
 use flow_kernels::philox::Stream;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use std::f64::consts::PI;
 
 #[derive(Clone, Copy)]
@@ -31,6 +33,34 @@ impl SoftUniform {
         let inwards = sigmoid(&z.affine(-self.softness, -half)?)?;
         let outwards = sigmoid(&z.affine(self.softness, -half)?)?;
         (inwards - outwards)? * self.softness
+    }
+
+    /// β(z + s/2) and β(z − s/2).
+    #[inline(always)]
+    fn ends<L: Level, T: Real>(&self, z: T) -> [T; 2] {
+        let (softness, half) = (T::of(self.softness), T::of(self.softness * self.width / 2.0));
+        [z.fma::<L>(softness, half), z.fma::<L>(softness, -half)]
+    }
+
+    /// log w of one number.
+    #[inline(always)]
+    pub(crate) fn point<L: Level, T: Real>(&self, z: T) -> T {
+        let [left, right] = self.ends::<L, T>(z);
+        -((-left).softplus::<L>() + right.softplus::<L>())
+    }
+
+    /// Its derivative.
+    #[inline(always)]
+    pub(crate) fn point_score<L: Level, T: Real>(&self, z: T) -> T {
+        let [left, right] = self.ends::<L, T>(z);
+        ((-left).sigmoid::<L>() - right.sigmoid::<L>()) * T::of(self.softness)
+    }
+
+    /// Its second derivative.
+    #[inline(always)]
+    pub(crate) fn point_bend<L: Level, T: Real>(&self, z: T) -> T {
+        let [left, right] = self.ends::<L, T>(z).map(|end| end.sigmoid::<L>() * (-end).sigmoid::<L>());
+        -(left + right) * T::of(self.softness * self.softness)
     }
 
     /// log ∫ w.

@@ -7,14 +7,18 @@
 //! a component, means uniform on [−10, 10]ᵈ. Shapes: x `[n, d]`, log γ `[n]`, ∇ `[n, d]`.
 //! Deviation: equal weights. The means come from this project's random streams, so they are not the paper's.
 
+use crate::components::Components;
 use crate::constant::Constant;
 use crate::draws::rows;
+use crate::kernel::formula;
 use crate::log_sum_exp::{log_sum_exp, softmax};
 use crate::mode_shares::CountedShares;
 use crate::registry::Definition;
 use crate::uniform_means::uniform_means;
-use crate::{ExactDraws, Known, Modes, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -79,8 +83,7 @@ impl Target for Mixture {
     }
 
     fn log_density(&self, x: &Tensor) -> Result<Tensor> {
-        let scale = (COUNT as f64).ln() + self.dim as f64 / 2.0 * 8f64.ln();
-        Ok((log_sum_exp(&logs(&self.offsets(x)?)?)? - scale)?)
+        Ok((log_sum_exp(&logs(&self.offsets(x)?)?)? + self.constant())?)
     }
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
@@ -89,6 +92,14 @@ impl Target for Mixture {
         let slope = |u: &Tensor| ((u / (u.sqr()? + 2.0)?)? * &p)?.sum_keepdim(1);
         let slopes = offsets.iter().map(slope).collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Tensor::cat(&slopes, 1)?)
+    }
+
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
     }
 
     fn known(&self) -> Known {
@@ -109,6 +120,35 @@ impl Target for Mixture {
         Some(self)
     }
 }
+
+impl Components for Mixture {
+    fn means(&self) -> &Constant {
+        &self.means
+    }
+
+    fn constant(&self) -> f64 {
+        -((COUNT as f64).ln() + self.dim as f64 / 2.0 * 8f64.ln())
+    }
+
+    #[inline(always)]
+    fn log<L: Level, T: Real>(&self, u: T) -> T {
+        (T::HALF * u * u).ln_1p::<L>() * T::of(-1.5)
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, u: T) -> T {
+        T::of(-3.0) * u / u.fma::<L>(u, T::TWO)
+    }
+
+    /// −3 (2 − u²)/(2 + u²)².
+    #[inline(always)]
+    fn second<L: Level, T: Real>(&self, u: T) -> T {
+        let inverse = u.fma::<L>(u, T::TWO).recip();
+        T::of(-3.0) * inverse * (T::of(4.0).fma::<L>(inverse, -T::ONE))
+    }
+}
+
+formula!(Mixture: components);
 
 impl ExactDraws for Mixture {
     /// t = z/√(χ²₂/2) with z normal, and χ²₂ = −2 log u with u uniform.

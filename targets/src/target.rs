@@ -2,7 +2,7 @@
 
 use candle_core::{Tensor, Var};
 
-use crate::Kernel;
+use crate::{Curvature, Kernel};
 
 /// A density on ℝᵈ known up to its normalising constant.
 ///
@@ -33,6 +33,11 @@ pub trait Target: Send + Sync {
 
     /// The same density and gradient on slices, for targets that have them.
     fn kernel(&self) -> Option<&dyn Kernel> {
+        None
+    }
+
+    /// The same Hessian-vector product on slices, for targets that have it.
+    fn curvature(&self) -> Option<&dyn Curvature> {
         None
     }
 

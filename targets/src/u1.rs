@@ -10,7 +10,7 @@ use crate::draws::rows;
 use crate::plane::Plane;
 use crate::registry::Definition;
 use crate::sigmoid::{abs, log_1p_exp_neg};
-use crate::{ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -71,6 +71,10 @@ impl Target for U1 {
         Some(self)
     }
 
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
+    }
+
     fn known(&self) -> Known {
         Known {
             log_z: Some(LOG_Z),
@@ -96,7 +100,7 @@ impl Plane for U1 {
         let ring = (r - T::of(RADIUS)) * T::of(1.0 / RING_SD);
         let side = z1.magnitude();
         let offset = (side - T::of(SIDE)) * T::of(1.0 / SIDE_SD);
-        let both = (-(side * T::of(2.0 * TILT))).exp::<L>().ln_1p::<L>();
+        let both = (-(side * T::of(2.0 * TILT))).exp::<L>().ln_1p_unit::<L>();
         (-T::HALF).fma::<L>(ring.fma::<L>(ring, offset * offset), both)
     }
 
@@ -106,6 +110,18 @@ impl Plane for U1 {
         let pull = (T::of(RADIUS) / r - T::ONE) * T::of(RING_SD.powi(-2));
         let side = (z1 * T::of(TILT)).tanh::<L>().fma::<L>(T::of(TILT), -(z1 * T::of(SIDE_SD.powi(-2))));
         [z1.fma::<L>(pull, side), z2 * pull]
+    }
+
+    /// With n = z/r: .4⁻² [(2/r − 1) I − (2/r) n nᵀ] of the ring, a² (1 − tanh²(a z₁)) − 1/.6² of the sides.
+    #[inline(always)]
+    fn hessian<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> [T; 3] {
+        let r = z1.fma::<L>(z1, z2.fma::<L>(z2, T::of(LEAST_SQUARE))).sqrt();
+        let turn = T::of(RADIUS * RING_SD.powi(-2)) / r;
+        let pull = turn - T::of(RING_SD.powi(-2));
+        let (n1, n2) = (z1 / r, z2 / r);
+        let tilt = (z1 * T::of(TILT)).tanh::<L>();
+        let side = (T::ONE - tilt * tilt).fma::<L>(T::of(TILT * TILT), -T::of(SIDE_SD.powi(-2)));
+        [pull - turn * n1 * n1 + side, -(turn * n1 * n2), pull - turn * n2 * n2]
     }
 }
 

@@ -8,11 +8,14 @@
 //! bounds it. With width 8, log Z equals that of the strip |z₁| ≤ 4, 2.082089, up to e^{−80}.
 
 use crate::draws::rows;
+use crate::plane::Plane;
 use crate::registry::Definition;
 use crate::soft_uniform::SoftUniform;
-use crate::wave::Curve;
-use crate::{ExactDraws, Known, Result, Target};
+use crate::wave::{Curve, Sine};
+use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::f64::consts::{PI, TAU};
@@ -58,15 +61,23 @@ impl Target for Wave {
 
     fn log_density(&self, x: &Tensor) -> Result<Tensor> {
         let (z1, z2) = (x.narrow(1, 0, 1)?, x.narrow(1, 1, 1)?);
-        let r = ((z2 - Curve::Sine.value(&z1)?)? / SD)?;
+        let r = ((z2 - Sine.value(&z1)?)? / SD)?;
         Ok(((r.sqr()? * -0.5)? + self.window.log_density(&z1)?)?.squeeze(1)?)
     }
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
         let (z1, z2) = (x.narrow(1, 0, 1)?, x.narrow(1, 1, 1)?);
-        let pull = ((z2 - Curve::Sine.value(&z1)?)? * SD.powi(-2))?;
-        let along = ((&pull * Curve::Sine.slope(&z1)?)? + self.window.score(&z1)?)?;
+        let pull = ((z2 - Sine.value(&z1)?)? * SD.powi(-2))?;
+        let along = ((&pull * Sine.slope(&z1)?)? + self.window.score(&z1)?)?;
         Ok(Tensor::cat(&[along, pull.neg()?], 1)?)
+    }
+
+    fn kernel(&self) -> Option<&dyn Kernel> {
+        Some(self)
+    }
+
+    fn curvature(&self) -> Option<&dyn Curvature> {
+        Some(self)
     }
 
     /// E w₁ = 0, and E w₁² = (1 − E cos(πz₁))/2.
@@ -85,11 +96,34 @@ impl Target for Wave {
     }
 }
 
+impl Plane for Wave {
+    #[inline(always)]
+    fn value<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> T {
+        let r = (z2 - Sine.point::<L, T>(z1)[0]) * T::of(1.0 / SD);
+        (-T::HALF).fma::<L>(r * r, self.window.point::<L, T>(z1))
+    }
+
+    #[inline(always)]
+    fn slope<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> [T; 2] {
+        let [wave, tilt, _] = Sine.point::<L, T>(z1);
+        let pull = (z2 - wave) * T::of(SD.powi(-2));
+        [pull.fma::<L>(tilt, self.window.point_score::<L, T>(z1)), -pull]
+    }
+
+    #[inline(always)]
+    fn hessian<L: Level, T: Real>(&self, [z1, z2]: [T; 2]) -> [T; 3] {
+        let [wave, tilt, bend] = Sine.point::<L, T>(z1);
+        let precision = T::of(SD.powi(-2));
+        let ridge = precision * (z2 - wave).fma::<L>(bend, -(tilt * tilt));
+        [ridge + self.window.point_bend::<L, T>(z1), precision * tilt, -precision]
+    }
+}
+
 impl ExactDraws for Wave {
     fn draw(&self, seed: u64, n: usize) -> Vec<f64> {
         rows(seed, n, 2, |stream, row| {
             row[0] = self.window.draw(stream);
-            row[1] = Curve::Sine.at(row[0]) + SD * stream.normal();
+            row[1] = Sine.at(row[0]) + SD * stream.normal();
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::Target;
 use crate::registry::Definition;
 use crate::soft_uniform::SoftUniform;
 use crate::two_ridges::TwoRidges;
-use crate::wave::Curve;
+use crate::wave::Bump;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -40,6 +40,6 @@ impl Definition for U3 {
 
     fn build(self) -> Box<dyn Target> {
         let window = SoftUniform { width: self.width, softness: self.softness };
-        Box::new(TwoRidges { window, gap: Curve::Bump, sd: [0.35, 0.35] })
+        Box::new(TwoRidges { window, gap: Bump, sd: [0.35, 0.35] })
     }
 }

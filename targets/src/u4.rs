@@ -11,7 +11,7 @@ use crate::Target;
 use crate::registry::Definition;
 use crate::soft_uniform::SoftUniform;
 use crate::two_ridges::TwoRidges;
-use crate::wave::Curve;
+use crate::wave::Step;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -40,6 +40,6 @@ impl Definition for U4 {
 
     fn build(self) -> Box<dyn Target> {
         let window = SoftUniform { width: self.width, softness: self.softness };
-        Box::new(TwoRidges { window, gap: Curve::Step, sd: [0.4, 0.35] })
+        Box::new(TwoRidges { window, gap: Step, sd: [0.4, 0.35] })
     }
 }

@@ -2,6 +2,7 @@
 
 mod derivatives;
 mod draws;
+mod kernels;
 mod mass;
 mod parameters;
 mod precision;
