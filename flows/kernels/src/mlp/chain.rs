@@ -3,7 +3,8 @@
 //! Flat: W_1 `[h_1, h_0]`, b_1 `[h_1]`, …, W_L, b_L. Packed, a layer from i inputs to o outputs is three runs of rows:
 //! Wᵀ as ⌈o/32⌉ panels `[i][32]` for products with W; b as ⌈o/32⌉ rows; W as ⌈i/32⌉ panels `[o][32]` for products with Wᵀ.
 //! Gradients are two runs: that of W as Wᵀ above, or, where outputs are few, as W above; that of b.
-//! Padding is zero in weights and meaningless in gradients.
+//! Padding reaches no result; in weights it is zero because what might stand there (denormals) can be slow, in gradients it is
+//! meaningless.
 
 use crate::mlp::activation::columns_sum;
 use crate::panel::{NARROW, PANEL, Pair, Row, Shape, accumulate, panels, product};
