@@ -10,8 +10,8 @@ use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::kernels::simd::Level;
 use flow_sdk::{Element, Layout, PointRows, Result, Target, TransitionRows, WarmUp, metropolis};
 
-/// Numbers of a tile of chains, at most: q, p and ∇ log γ of that many are 48 KiB of f32.
-const TILE: usize = 4096;
+/// Numbers of a tile of chains, at most: q, p and ∇ log γ of that many and their scales are 32 KiB of f32.
+const TILE: usize = 2048;
 
 /// Trajectories of fixed stages.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(crate) struct Kernel {
 struct Work<T> {
     sd: Vec<T>,
     factors: Vec<T>,
+    scales: Vec<T>,
     p: Vec<T>,
     grad: Vec<T>,
     before: Vec<T>,
@@ -88,7 +89,7 @@ impl Kernel {
     ) -> Result<()> {
         let m = from.log_density.len();
         let dim = from.x.len() / m;
-        for vector in [&mut work.p, &mut work.grad] {
+        for vector in [&mut work.p, &mut work.grad, &mut work.scales] {
             vector.resize(m * dim, T::ZERO);
         }
         for vector in [&mut work.factors, &mut work.before, &mut work.value] {
@@ -98,7 +99,11 @@ impl Kernel {
         metropolis::normals_rows(seed, first, dim, &mut work.p);
         metropolis::jitters_rows(seed, first, self.jitter, &mut work.factors);
         metropolis::uniforms_rows(seed, first, &mut work.uniforms);
-        let Work { sd, factors, p, grad, before, value, uniforms } = work;
+        let Work { sd, factors, scales, p, grad, before, value, uniforms } = work;
+        // A row of coordinates is seldom a whole number of vectors: one flat array of factors is.
+        for (scales, &factor) in scales.chunks_exact_mut(dim).zip(&*factors) {
+            scales.iter_mut().zip(&*sd).for_each(|(scale, &sd)| *scale = T::of(h) * factor * sd);
+        }
         dispatch!(L => hamiltonian::<L, T>(p, from.log_density, before));
         let q = to.proposal;
         q.copy_from_slice(from.x);
@@ -118,10 +123,10 @@ impl Kernel {
                         }
                         known = true;
                     }
-                    dispatch!(L => advance::<L, T>(p, grad, sd, factors, T::of(c * h)));
+                    dispatch!(L => advance::<L, T>(p, grad, scales, T::of(c)));
                 }
                 Stage::Drift(c) => {
-                    dispatch!(L => advance::<L, T>(q, p, sd, factors, T::of(c * h)));
+                    dispatch!(L => advance::<L, T>(q, p, scales, T::of(c)));
                     known = false;
                 }
             }
@@ -181,14 +186,10 @@ fn square<L: Level, T: Real>(p: &[T]) -> T {
     sums.iter().fold(rest, |sum, &part| sum + part)
 }
 
-/// What moves, a chain a row: x += h·factor·sd ⊙ rate.
+/// x += c·scale·rate.
 #[inline(always)]
-fn advance<L: Level, T: Real>(x: &mut [T], rate: &[T], sd: &[T], factors: &[T], h: T) {
-    let dim = sd.len();
-    for ((x, rate), &factor) in x.chunks_exact_mut(dim).zip(rate.chunks_exact(dim)).zip(factors) {
-        let h = h * factor;
-        for ((x, &rate), &sd) in x.iter_mut().zip(rate).zip(sd) {
-            *x = (rate * sd).fma::<L>(h, *x);
-        }
+fn advance<L: Level, T: Real>(x: &mut [T], rate: &[T], scales: &[T], c: T) {
+    for ((x, &rate), &scale) in x.iter_mut().zip(rate).zip(scales) {
+        *x = (rate * scale).fma::<L>(c, *x);
     }
 }
