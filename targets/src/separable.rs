@@ -3,7 +3,7 @@
 //! Shapes: x, ∇ and Hessian-vector products `[n, d]`, log γ `[n]`, a `[2, d]`.
 //!
 //! Derivatives are element by element, so they vectorise over coordinates, across rows: coefficients are laid out again and
-//! again until a whole number of rows is a whole number of vectors. Sums over a row of at least [`WIDE`] coordinates are
+//! again, for as many rows as a long loop has. Sums over a row of at least [`WIDE`] coordinates are
 //! taken in [`WIDE`] parts; shorter rows are summed in order, [`LANES`] points at once. So the order depends on d alone.
 
 use std::any::Any;
@@ -17,8 +17,8 @@ use crate::kernel::Out;
 
 /// Parts of a sum: one AVX-512 register of f32.
 const WIDE: usize = GROUP;
-/// Shorter rows are laid out [`WIDE`] times; longer ones have few coordinates beyond whole vectors.
-const LONG: usize = 128;
+/// Elements in a loop over rows: what is beyond whole vectors is little of it, and it fits the first cache.
+const LONG: usize = 1024;
 
 /// A density with independent coordinates, a number at a time: straight-line arithmetic, `#[inline(always)]`.
 pub(crate) trait Separable: Send + Sync {
@@ -50,7 +50,7 @@ impl Coefficients {
     pub(crate) fn new(a: [&[f64]; 2]) -> Self {
         let dim = a[0].len();
         assert_eq!(dim, a[1].len(), "two coefficients a coordinate");
-        let times = if dim < LONG { WIDE } else { 1 };
+        let times = (LONG / dim).max(1);
         let double = a.map(|a| a.repeat(times));
         Self { dim, single: [0, 1].map(|i| double[i].iter().map(|&a| a as f32).collect()), double }
     }
@@ -80,16 +80,11 @@ pub(crate) fn evaluate<L: Level, T: Real, S: Separable>(target: &S, x: &[T], out
     let Some(grad) = out.grad else { return };
     let [a, b] = target.coefficients().of::<T>();
     for (x, grad) in x.chunks(a.len()).zip(grad.chunks_mut(a.len())) {
-        let ((xs, x), (grads, grad)) = (x.as_chunks::<WIDE>(), grad.as_chunks_mut::<WIDE>());
-        let (whole, _) = a.as_chunks::<WIDE>();
-        for (((x, grad), a), b) in xs.iter().zip(grads).zip(whole).zip(b.as_chunks::<WIDE>().0) {
-            for j in 0..WIDE {
-                grad[j] = target.slope::<L, T>(x[j], [a[j], b[j]]);
-            }
-        }
-        let rest = xs.len() * WIDE;
-        for (((x, grad), &a), &b) in x.iter().zip(grad).zip(&a[rest..]).zip(&b[rest..]) {
-            *grad = target.slope::<L, T>(*x, [a, b]);
+        // Equal lengths, so that the loop needs no checks.
+        let n = x.len();
+        let (grad, a, b) = (&mut grad[..n], &a[..n], &b[..n]);
+        for i in 0..n {
+            grad[i] = target.slope::<L, T>(x[i], [a[i], b[i]]);
         }
     }
 }
@@ -99,17 +94,10 @@ pub(crate) fn evaluate<L: Level, T: Real, S: Separable>(target: &S, x: &[T], out
 pub(crate) fn bend<L: Level, T: Real, S: Separable>(target: &S, x: &[T], v: &[T], out: &mut [T]) {
     let [a, b] = target.coefficients().of::<T>();
     for ((x, v), out) in x.chunks(a.len()).zip(v.chunks(a.len())).zip(out.chunks_mut(a.len())) {
-        let ((xs, x), (vs, v)) = (x.as_chunks::<WIDE>(), v.as_chunks::<WIDE>());
-        let (outs, out) = out.as_chunks_mut::<WIDE>();
-        let coefficients = a.as_chunks::<WIDE>().0.iter().zip(b.as_chunks::<WIDE>().0);
-        for (((x, v), out), (a, b)) in xs.iter().zip(vs).zip(outs).zip(coefficients) {
-            for j in 0..WIDE {
-                out[j] = target.second::<L, T>(x[j], [a[j], b[j]]) * v[j];
-            }
-        }
-        let rest = xs.len() * WIDE;
-        for (((x, v), out), (&a, &b)) in x.iter().zip(v).zip(out).zip(a[rest..].iter().zip(&b[rest..])) {
-            *out = target.second::<L, T>(*x, [a, b]) * *v;
+        let n = x.len();
+        let (v, out, a, b) = (&v[..n], &mut out[..n], &a[..n], &b[..n]);
+        for i in 0..n {
+            out[i] = target.second::<L, T>(x[i], [a[i], b[i]]) * v[i];
         }
     }
 }
@@ -137,7 +125,9 @@ fn by_points<L: Level, T: Real, S: Separable>(target: &S, x: &[T], value: &mut [
 fn by_rows<L: Level, T: Real, S: Separable>(target: &S, x: &[T], value: &mut [T]) {
     let d = target.coefficients().dim;
     let [a, b] = target.coefficients().of::<T>().map(|a| &a[..d]);
-    let counted = WIDE - d % WIDE;
+    let counted = if d.is_multiple_of(WIDE) { WIDE } else { WIDE - d % WIDE };
+    let mut fresh = [T::ZERO; WIDE];
+    fresh[counted..].fill(T::ONE);
     let constant = T::of(target.constant());
     for (row, value) in x.chunks_exact(d).zip(value) {
         let mut sums = [T::ZERO; WIDE];
@@ -151,7 +141,7 @@ fn by_rows<L: Level, T: Real, S: Separable>(target: &S, x: &[T], value: &mut [T]
             let (x, a, b): (&[T; WIDE], &[T; WIDE], &[T; WIDE]) = (x, a, b);
             for j in 0..WIDE {
                 let term = target.value::<L, T>(x[j], [a[j], b[j]]);
-                sums[j] += if j < counted { T::ZERO } else { term };
+                sums[j] += if fresh[j] > T::ZERO { term } else { T::ZERO };
             }
         }
         *value = constant + folded(&sums);

@@ -7,7 +7,7 @@
 //! Shapes: any, element by element.
 //! Deviation: none.
 
-use crate::sigmoid::{log_sigmoid, sigmoid};
+use crate::sigmoid::{both, log_sigmoid, sigmoid};
 use candle_core::{Result, Tensor};
 use flow_kernels::philox::Stream;
 use flow_kernels::real::Real;
@@ -59,8 +59,9 @@ impl SoftUniform {
     /// Its second derivative.
     #[inline(always)]
     pub(crate) fn point_bend<L: Level, T: Real>(&self, z: T) -> T {
-        let [left, right] = self.ends::<L, T>(z).map(|end| end.sigmoid::<L>() * (-end).sigmoid::<L>());
-        -(left + right) * T::of(self.softness * self.softness)
+        let [left, right] = self.ends::<L, T>(z);
+        let (left, right) = (both::<L, T>(left), both::<L, T>(right));
+        -(left[0] * left[1] + right[0] * right[1]) * T::of(self.softness * self.softness)
     }
 
     /// log ∫ w.

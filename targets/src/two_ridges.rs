@@ -12,7 +12,7 @@
 use crate::draws::rows;
 use crate::log_sum_exp::log_add_exp;
 use crate::plane::Plane;
-use crate::sigmoid::sigmoid;
+use crate::sigmoid::{both, sigmoid};
 use crate::soft_uniform::SoftUniform;
 use crate::wave::{Curve, Sine};
 use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
@@ -119,7 +119,7 @@ impl<C: Curve> TwoRidges<C> {
     /// log of the two terms of the bracket.
     #[inline(always)]
     fn point_logs<T: Real>(&self, r: [T; 2]) -> [T; 2] {
-        let offset = [0, 1].map(|i| r[i] * T::of(1.0 / self.sd[i]));
+        let offset = [r[0] * T::of(1.0 / self.sd[0]), r[1] * T::of(1.0 / self.sd[1])];
         [-(T::HALF * offset[0] * offset[0]), -(T::HALF * offset[1] * offset[1])]
     }
 
@@ -127,7 +127,7 @@ impl<C: Curve> TwoRidges<C> {
     #[inline(always)]
     fn shares<L: Level, T: Real>(&self, r: [T; 2]) -> [T; 2] {
         let [upper, lower] = self.point_logs(r);
-        [(upper - lower).sigmoid::<L>(), (lower - upper).sigmoid::<L>()]
+        both::<L, T>(upper - lower)
     }
 }
 
@@ -161,9 +161,10 @@ impl<C: Curve> Plane for TwoRidges<C> {
         let q = [r[0] * precision[0], r[1] * precision[1]];
         let odds = p[0] * p[1];
         let delta = [q[1] * tilt[1] - q[0] * tilt[0], q[1] - q[0]];
-        let own = [0, 1].map(|i| p[i] * precision[i]);
-        let curve = [0, 1].map(|i| own[i].fma::<L>(tilt[i] * tilt[i], (p[i] * q[i]) * bend[i]));
-        let h11 = (odds * delta[0]).fma::<L>(delta[0], -(curve[0] + curve[1]));
+        let own = [p[0] * precision[0], p[1] * precision[1]];
+        let upper = own[0].fma::<L>(tilt[0] * tilt[0], (p[0] * q[0]) * bend[0]);
+        let lower = own[1].fma::<L>(tilt[1] * tilt[1], (p[1] * q[1]) * bend[1]);
+        let h11 = (odds * delta[0]).fma::<L>(delta[0], -(upper + lower));
         let h12 = (odds * delta[0]).fma::<L>(delta[1], -own[0].fma::<L>(tilt[0], own[1] * tilt[1]));
         let h22 = (odds * delta[1]).fma::<L>(delta[1], -(own[0] + own[1]));
         [h11 + self.window.point_bend::<L, T>(z[0]), h12, h22]

@@ -4,7 +4,7 @@
 //! Source: Rezende and Mohamed, "Variational Inference with Normalizing Flows" (2015), table 1.
 //! Shapes: any, element by element. Deviation: none.
 
-use crate::sigmoid::sigmoid;
+use crate::sigmoid::{both, sigmoid};
 use candle_core::{Result, Tensor};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -103,7 +103,7 @@ impl Curve for Step {
     #[inline(always)]
     fn point<L: Level, T: Real>(self, z: T) -> [T; 3] {
         let t = (z - T::of(CENTRE)) * T::of(1.0 / STEP_SCALE);
-        let (up, down) = (t.sigmoid::<L>(), (-t).sigmoid::<L>());
+        let [up, down] = both::<L, T>(t);
         let slope = (up * down) * T::of(HEIGHT / STEP_SCALE);
         [up * T::of(HEIGHT), slope, (down - up) * (slope * T::of(1.0 / STEP_SCALE))]
     }
