@@ -137,7 +137,7 @@ impl<'a, T: Real, C: Components> Block<'a, T, C> {
         }
         for weight in &mut self.weights[..count] {
             for j in 0..LANES {
-                weight[j] = weight[j] * sum[j];
+                weight[j] *= sum[j];
             }
         }
         values
@@ -196,7 +196,7 @@ impl<'a, T: Real, C: Components> Block<'a, T, C> {
         }
         for along in &mut along[..count] {
             for j in 0..LANES {
-                along[j] = along[j] - average[j];
+                along[j] -= average[j];
             }
         }
         for columns in groups(d) {

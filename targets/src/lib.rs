@@ -1,5 +1,10 @@
 //! Target densities: each known by name, each with what is known about it.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over lanes index several arrays at once, and vectorise as they stand"
+)]
+
 mod banana;
 mod columns;
 mod components;

@@ -206,7 +206,7 @@ impl Kernel {
         self.trajectory.forward_tile(&work.prepared, &work.steps, &mut work.tile, kept, &mut work.workspace);
         let (q, p) = work.tile.parts();
         self.encoder.0.density(q, p, m, &mut work.encoder, &mut work.log_f);
-        work.log_q.iter_mut().zip(&work.log_f).for_each(|(log_q, &log_f)| *log_q = *log_q - log_f);
+        work.log_q.iter_mut().zip(&work.log_f).for_each(|(log_q, &log_f)| *log_q -= log_f);
         transpose(q, m, &mut work.x);
     }
 

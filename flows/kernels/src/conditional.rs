@@ -116,7 +116,7 @@ impl Conditional {
         of_mean.resize(e.len(), T::ZERO);
         of_s.resize(e.len(), T::ZERO);
         dispatch!(L => pull_density::<L, T>(cotangent, [log_sd, slope, e], m, of_mean, of_s));
-        y_bar.iter_mut().zip(&*of_mean).for_each(|(y_bar, &of_mean)| *y_bar = *y_bar - of_mean);
+        y_bar.iter_mut().zip(&*of_mean).for_each(|(y_bar, &of_mean)| *y_bar -= of_mean);
         self.reverse_networks(m, work, x_bar);
     }
 
@@ -209,7 +209,7 @@ fn soften<L: Level, T: Real>(bound: T, log_sd: &mut [T], slope: &mut [T]) {
         *slope = T::ONE - t * t;
     }
     for s in log_sd.iter_mut() {
-        *s = *s * bound;
+        *s *= bound;
     }
 }
 
@@ -268,6 +268,6 @@ fn pull_draw<L: Level, T: Real>(y_bar: &[T], cotangent: &[T], [log_sd, slope, e]
         {
             *of_s = (log_sd.exp::<L>() * e).fma::<L>(y_bar, -cotangent);
         }
-        of_s.iter_mut().zip(slope).for_each(|(of_s, &slope)| *of_s = *of_s * slope);
+        of_s.iter_mut().zip(slope).for_each(|(of_s, &slope)| *of_s *= slope);
     }
 }

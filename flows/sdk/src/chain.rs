@@ -156,7 +156,7 @@ impl Chain {
                 // ∂ log π/∂z, weighed.
                 self.base.score_rows(&work.rows, &mut work.grad_rows);
                 for (row, &weight) in work.grad_rows.chunks_exact_mut(self.dim).zip(&work.grad_log_q) {
-                    row.iter_mut().for_each(|slope| *slope = *slope * weight);
+                    row.iter_mut().for_each(|slope| *slope *= weight);
                 }
                 work.pull_group(Way::Inverse);
             }
@@ -201,7 +201,7 @@ impl<T: Element, C: Layers<T>> Work<T, C> {
             let (block, log_det) = (&mut self.blocks[0], &mut self.log_det[..log_q.len()]);
             let chain = &self.chain;
             dispatch!(L => push::<L, T, C>(chain, way, rows, log_det, block));
-            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q = *log_q - *log_det);
+            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q -= *log_det);
         }
     }
 
@@ -212,7 +212,7 @@ impl<T: Element, C: Layers<T>> Work<T, C> {
         for ((rows, log_q), block) in rows.zip(&mut self.blocks) {
             let (chain, log_det) = (&self.chain, &mut self.log_det[..log_q.len()]);
             dispatch!(L => push::<L, T, C>(chain, way, rows, log_det, block));
-            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q = *log_q - *log_det);
+            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q -= *log_det);
         }
     }
 

@@ -3,7 +3,7 @@
 //! A chain depends on itself alone, so what the parts are does not matter to any bit.
 
 use candle_core::{DType, Device, Tensor};
-use flow_sdk::abi;
+use flow_sdk::abi::{self, TransitionRowsFn};
 use flow_sdk::view::{read_slice, write_slice};
 use flow_sdk::{Element, Point, PointRows, Transition, TransitionRows};
 use rayon::prelude::*;
@@ -41,23 +41,10 @@ impl HostSampler {
 /// The call for one part of the chains.
 struct Call<'a> {
     sampler: &'a HostSampler,
-    function: TransitionFunction,
+    function: TransitionRowsFn,
     seed: u64,
     beta: f64,
 }
-
-type TransitionFunction = unsafe extern "C" fn(
-    *mut std::ffi::c_void,
-    *const abi::DLTensor,
-    *const abi::Point<*const abi::DLTensor>,
-    u64,
-    f64,
-    u64,
-    *const abi::Point<*mut abi::DLTensor>,
-    *mut abi::DLTensor,
-    *mut abi::DLTensor,
-    *mut abi::Call,
-) -> i32;
 
 // SAFETY: the function may be called by several threads at once, by the ABI's rule for functions on rows; the target that it
 // calls back is made to be shared. Nothing else of the sampler is touched.

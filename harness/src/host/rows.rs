@@ -154,6 +154,7 @@ impl Part<'_> {
                 Some(x) => {
                     let f = table.density_gradient.ok_or_else(|| missing("density_gradient"))?;
                     read_slice(x, &[n, dim], |x| {
+                        // SAFETY: as above.
                         checked("density_gradient", |call| unsafe {
                             f(raw, params, x, self.seed, first, self.pull, grad, call)
                         })

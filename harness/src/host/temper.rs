@@ -60,7 +60,7 @@ impl Tempering {
             Self::None => {}
             Self::Power { beta } => {
                 let beta = T::of(beta);
-                values.iter_mut().for_each(|value| *value = *value * beta);
+                values.iter_mut().for_each(|value| *value *= beta);
             }
             Self::Bridge { beta, sd } => {
                 let dim = x.len() / values.len().max(1);
@@ -68,7 +68,7 @@ impl Tempering {
                 let (half, shift) = (T::of(0.5 * rest / (sd * sd)), T::of(rest * base_log_norm(dim, sd)));
                 for (value, row) in values.iter_mut().zip(x.chunks_exact(dim.max(1))) {
                     let square = row.iter().fold(T::ZERO, |sum, &x| sum + x * x);
-                    *value = *value * T::of(beta) - half * square - shift;
+                    *value *= T::of(beta) - half * square - shift;
                 }
             }
         }
@@ -80,7 +80,7 @@ impl Tempering {
             Self::None => {}
             Self::Power { beta } => {
                 let beta = T::of(beta);
-                slopes.iter_mut().for_each(|slope| *slope = *slope * beta);
+                slopes.iter_mut().for_each(|slope| *slope *= beta);
             }
             Self::Bridge { beta, sd } => {
                 let (pull, beta) = (T::of((1.0 - beta) / (sd * sd)), T::of(beta));

@@ -83,7 +83,7 @@ impl PullBack for ReverseKl<'_> {
         let out = Out { value: None, grad: Some(&mut *rows.grad_x) };
         self.target.evaluate_rows(rows.x, out).map_err(|error| flow_sdk::Error::Target(error.to_string()))?;
         let scale = T::of(-self.beta * self.each);
-        rows.grad_x.iter_mut().for_each(|grad| *grad = *grad * scale);
+        rows.grad_x.iter_mut().for_each(|grad| *grad *= scale);
         rows.grad_log_q.fill(T::of(self.each));
         Ok(())
     }

@@ -15,7 +15,7 @@ pub trait Layers<T: Real>: Default {
     fn constrain(&mut self, params: &[T], layers: usize, dim: usize);
 
     /// Number of layers.
-    fn len(&self) -> usize;
+    fn depth(&self) -> usize;
 
     /// Sums over points that the reverse pass needs for each layer.
     fn sums(&self) -> usize;
@@ -78,7 +78,7 @@ pub fn push<L: Level, T: Real, C: Layers<T>>(
 ) {
     let d = rows.len() / log_det.len();
     block.x.resize(d, [T::ZERO; LANES]);
-    block.kept.resize(chain.len(), [T::ZERO; LANES]);
+    block.kept.resize(chain.depth(), [T::ZERO; LANES]);
     gather(rows, &mut block.x);
     let mut det = [T::ZERO; LANES];
     match way {

@@ -62,7 +62,7 @@ impl<T: Real> Layers<T> for Planar<T> {
         }
     }
 
-    fn len(&self) -> usize {
+    fn depth(&self) -> usize {
         self.layers.len()
     }
 
@@ -80,7 +80,7 @@ impl<T: Real> Layers<T> for Planar<T> {
             *tanh = map(tanh, |a| a.tanh::<L>());
             product = map2(&product, tanh, |product, t| product * det::<L, T>(layer, t));
             shift::<L, T>(x, u_hat, tanh, T::ONE);
-            take_logarithm::<L, T>(k, self.len(), &mut product, log_det);
+            take_logarithm::<L, T>(k, self.depth(), &mut product, log_det);
         }
     }
 
@@ -94,7 +94,7 @@ impl<T: Real> Layers<T> for Planar<T> {
             solve::<L, T>(layer, tanh);
             product = map2(&product, tanh, |product, t| product * det::<L, T>(layer, t));
             shift::<L, T>(x, u_hat, tanh, -T::ONE);
-            take_logarithm::<L, T>(done, self.len(), &mut product, log_det);
+            take_logarithm::<L, T>(done, self.depth(), &mut product, log_det);
         }
     }
 
@@ -160,7 +160,7 @@ impl<T: Real> Layers<T> for Planar<T> {
     }
 
     fn finish(&self, params: &[T], sums: &[[T; FOLDED]], grad: &mut [T]) {
-        let (k, d) = (self.len(), self.dim);
+        let (k, d) = (self.depth(), self.dim);
         let (w, u) = (&params[..k * d], &params[k * d..2 * k * d]);
         let (grad_w, rest) = grad.split_at_mut(k * d);
         let (grad_u, grad_b) = rest.split_at_mut(k * d);

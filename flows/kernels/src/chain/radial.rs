@@ -88,7 +88,7 @@ impl<T: Real> Layers<T> for Radial<T> {
         }));
     }
 
-    fn len(&self) -> usize {
+    fn depth(&self) -> usize {
         self.layers.len()
     }
 
@@ -209,7 +209,7 @@ impl<T: Real> Layers<T> for Radial<T> {
     }
 
     fn finish(&self, params: &[T], sums: &[[T; FOLDED]], grad: &mut [T]) {
-        let (k, d) = (self.len(), self.dim);
+        let (k, d) = (self.depth(), self.dim);
         let (a, b) = params[k * d..].split_at(k);
         let (grad_centres, rest) = grad.split_at_mut(k * d);
         let (grad_a, grad_b) = rest.split_at_mut(k);
@@ -250,7 +250,7 @@ impl<T: Real> Radial<T> {
 
     #[inline(always)]
     fn take_logarithm<L: Level>(&self, done: usize, products: &mut [Lanes<T>; 2], log_det: &mut Lanes<T>) {
-        if done % TOGETHER != TOGETHER - 1 && done + 1 != self.len() {
+        if done % TOGETHER != TOGETHER - 1 && done + 1 != self.depth() {
             return;
         }
         let dimension = T::of(self.dim as f64 - 1.0);

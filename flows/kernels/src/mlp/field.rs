@@ -100,10 +100,10 @@ impl Mlp {
 fn adjoint<T: Real>(e: &mut [Row<T>], slope: &[Row<T>], curvature: &mut [Row<T>]) {
     let e = e.as_flattened_mut();
     for (&mut e, curvature) in e.iter_mut().zip(curvature.as_flattened_mut()) {
-        *curvature = *curvature * e;
+        *curvature *= e;
     }
     for (e, &slope) in e.iter_mut().zip(slope.as_flattened()) {
-        *e = *e * slope;
+        *e *= slope;
     }
 }
 

@@ -79,11 +79,11 @@ impl Mlp {
                     let (z, slope) = (z.as_flattened_mut(), slope.as_flattened());
                     if self.activation == Activation::Softplus {
                         for ((z, &slope), &delta) in z.iter_mut().zip(slope).zip(panel(delta, j, m).as_flattened()) {
-                            *z = *z * (delta * (T::ONE - slope));
+                            *z *= delta * (T::ONE - slope);
                         }
                     } else {
                         for (z, &bend) in z.iter_mut().zip(panel(bend, j, m).as_flattened()) {
-                            *z = *z * bend;
+                            *z *= bend;
                         }
                     }
                 },

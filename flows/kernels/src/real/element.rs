@@ -5,7 +5,7 @@
 //! hold the formulas and say where they deviate from the standard library.
 
 use std::fmt::Debug;
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::bits::Bits;
 use super::exponential::{self, Exponential};
@@ -30,6 +30,7 @@ pub trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + MulAssign
     + SubAssign
     + Bits
     + Exponential

@@ -101,18 +101,19 @@ pub struct SamplerTable {
     >,
     /// Since minor 2. As `transition` without a tape, for rows `first..` of a larger number of chains: its views have those
     /// rows only. May be called by several threads at once; null where only all chains can be moved.
-    pub transition_rows: Option<
-        unsafe extern "C" fn(
-            instance: *mut c_void,
-            params: *const DLTensor,
-            from: *const Point<*const DLTensor>,
-            seed: u64,
-            beta: f64,
-            first: u64,
-            next: *const Point<*mut DLTensor>,
-            proposal: *mut DLTensor,
-            accept: *mut DLTensor,
-            call: *mut Call,
-        ) -> i32,
-    >,
+    pub transition_rows: Option<TransitionRowsFn>,
 }
+
+/// Type of [`SamplerTable::transition_rows`].
+pub type TransitionRowsFn = unsafe extern "C" fn(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    from: *const Point<*const DLTensor>,
+    seed: u64,
+    beta: f64,
+    first: u64,
+    next: *const Point<*mut DLTensor>,
+    proposal: *mut DLTensor,
+    accept: *mut DLTensor,
+    call: *mut Call,
+) -> i32;
