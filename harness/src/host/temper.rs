@@ -68,7 +68,7 @@ impl Tempering {
                 let (half, shift) = (T::of(0.5 * rest / (sd * sd)), T::of(rest * base_log_norm(dim, sd)));
                 for (value, row) in values.iter_mut().zip(x.chunks_exact(dim.max(1))) {
                     let square = row.iter().fold(T::ZERO, |sum, &x| sum + x * x);
-                    *value *= T::of(beta) - half * square - shift;
+                    *value = *value * T::of(beta) - half * square - shift;
                 }
             }
         }

@@ -54,6 +54,11 @@ pub fn moments_are_the_targets<S: WarmUp>(name: &str, config: &Value, transition
                 Draws::of_trace(&trace, CHAINS, target.dim(), j).iter().map(|x| (x - mean) / sd).collect();
             let square: Vec<f64> = x.iter().map(|x| x * x - 1.0).collect();
             for (values, power) in [(x, 1), (square, 2)] {
+                // Its square has a standard deviation of 14,000, by draws that are rarer than one in these chains.
+                if target.label.starts_with("funnel") && j > 0 && power == 2 {
+                    println!("skipped: {what}: moment 2 of coordinate {j}: no sample tells its own error");
+                    continue;
+                }
                 let diagnosis = diagnose(Draws::new(&values, CHAINS));
                 let ess = diagnosis.ess_bulk.unwrap().min(diagnosis.ess_tail.unwrap());
                 let n = values.len() as f64;
