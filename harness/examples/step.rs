@@ -14,13 +14,12 @@ use flow_kernels::philox::derive_seed;
 use flow_sdk::{Base, Layout, Point};
 use harness::cell::{self, Optimizer, Schedule, Train};
 use harness::host::{CountedTarget, HostFlow, HostSampler, Library, Tempering};
+use harness::schedule::KEEP_MEMORY;
 use harness::streams::{Purpose, seed_for};
 use harness::train::{Esjd, Groups, Objective, Trainer};
+use harness::worker::pool;
 use serde_json::{Map, Value, json};
 
-/// glibc otherwise gives every step's buffers back to the system; set as `harness run` sets it for its workers.
-const SETTINGS: [(&str, &str); 3] =
-    [("MALLOC_TRIM_THRESHOLD_", "1073741824"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_ARENA_MAX", "1")];
 const WARM_UP: usize = 20;
 const SEED: u64 = 1;
 
@@ -79,15 +78,14 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1));
     let threads = option("--threads").map_or("1", String::as_str);
-    let settings = SETTINGS.into_iter().chain([("RAYON_NUM_THREADS", threads)]);
+    let settings = KEEP_MEMORY.into_iter().chain([("RAYON_NUM_THREADS", threads)]);
     if settings.clone().any(|(name, value)| std::env::var(name).ok().as_deref() != Some(value)) {
         let mut again = std::process::Command::new(std::env::current_exe()?);
         return Err(again.args(&arguments).envs(settings).exec()).context("starting again");
     }
     let name = arguments.first().context("which workload?")?;
     let dump = option("--dump");
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.parse()?).stack_size(8 << 20).build()?;
-    pool.install(|| run(&workload(name)?, dump.map(String::as_str)))
+    pool(threads.parse()?)?.install(|| run(&workload(name)?, dump.map(String::as_str)))
 }
 
 fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {

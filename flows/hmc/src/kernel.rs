@@ -110,13 +110,12 @@ impl Kernel {
         grad.copy_from_slice(from.grad);
         value.copy_from_slice(from.log_density);
         let mut known = true;
-        let last_kick = self.stages.iter().rposition(|stage| matches!(stage, Stage::Kick(_)));
-        let last_drift = self.stages.iter().rposition(|stage| matches!(stage, Stage::Drift(_)));
         for (index, stage) in self.stages.iter().enumerate() {
             match *stage {
                 Stage::Kick(c) => {
                     if !known {
-                        if Some(index) == last_kick && last_drift < last_kick {
+                        // The last word on where the trajectory ends.
+                        if index + 1 == self.stages.len() {
                             target.evaluate_rows(q, value, grad)?;
                         } else {
                             target.grad_rows(q, dim, grad)?;

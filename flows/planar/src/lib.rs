@@ -15,13 +15,11 @@
 
 mod inverse;
 
-use std::ops::Range;
-
 use flow_sdk::candle_core::{D, Tensor};
 use flow_sdk::kernels::chain;
 use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::{About, Base, BaseKind, Bijection, Init, Inverse, Layout, Params, Result, Setup, export_flow};
-use flow_sdk::{Chain, Element, Fused, FusedDensity, Pull};
+use flow_sdk::{Chain, Chained, Element};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -160,45 +158,11 @@ impl Layers {
     }
 }
 
-impl Fused for Planar {
-    fn sample_rows<T: Element>(
-        &self,
-        params: &[T],
-        seed: u64,
-        first: usize,
-        x: &mut [T],
-        log_q: &mut [T],
-    ) -> Result<()> {
-        self.kernel.sample_rows::<T, chain::Planar<T>>(params, seed, first, x, log_q)
-    }
+impl Chained for Planar {
+    type Layers<T: Element> = chain::Planar<T>;
 
-    fn sample_gradient<T: Element>(
-        &self,
-        params: &[T],
-        seed: u64,
-        rows: Range<usize>,
-        pull: &mut Pull<'_, T>,
-        grad: &mut [T],
-    ) -> Result<()> {
-        self.kernel.sample_gradient::<T, chain::Planar<T>>(params, seed, rows, pull, grad)
-    }
-}
-
-impl FusedDensity for Planar {
-    fn density_rows<T: Element>(&self, params: &[T], x: &[T], _: u64, _: usize, log_q: &mut [T]) -> Result<()> {
-        self.kernel.density_rows::<T, chain::Planar<T>>(params, x, log_q)
-    }
-
-    fn density_gradient<T: Element>(
-        &self,
-        params: &[T],
-        x: &[T],
-        _: u64,
-        _: usize,
-        pull: &mut Pull<'_, T>,
-        grad: &mut [T],
-    ) -> Result<()> {
-        self.kernel.density_gradient::<T, chain::Planar<T>>(params, x, pull, grad)
+    fn chain(&self) -> &Chain {
+        &self.kernel
     }
 }
 

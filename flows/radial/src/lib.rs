@@ -14,14 +14,12 @@
 //! Shapes: z₀ `[K, d]`; a, b `[K]`; z, x `[n, d]`; log-det `[n]`.
 //! Deviation: none in the map. It starts at the identity (β̂ = 0), which the paper leaves open.
 
-use std::ops::Range;
-
 use flow_sdk::candle_core::Tensor;
 use flow_sdk::kernels::chain;
 use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::stable::softplus;
 use flow_sdk::{About, Base, BaseKind, Bijection, Init, Inverse, Layout, Params, Result, Setup, export_flow};
-use flow_sdk::{Chain, Element, Fused, FusedDensity, Pull};
+use flow_sdk::{Chain, Chained, Element};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -184,45 +182,11 @@ fn finish(x: Tensor, log_det: Option<Tensor>) -> Result<(Tensor, Tensor)> {
     Ok((x, log_det))
 }
 
-impl Fused for Radial {
-    fn sample_rows<T: Element>(
-        &self,
-        params: &[T],
-        seed: u64,
-        first: usize,
-        x: &mut [T],
-        log_q: &mut [T],
-    ) -> Result<()> {
-        self.kernel.sample_rows::<T, chain::Radial<T>>(params, seed, first, x, log_q)
-    }
+impl Chained for Radial {
+    type Layers<T: Element> = chain::Radial<T>;
 
-    fn sample_gradient<T: Element>(
-        &self,
-        params: &[T],
-        seed: u64,
-        rows: Range<usize>,
-        pull: &mut Pull<'_, T>,
-        grad: &mut [T],
-    ) -> Result<()> {
-        self.kernel.sample_gradient::<T, chain::Radial<T>>(params, seed, rows, pull, grad)
-    }
-}
-
-impl FusedDensity for Radial {
-    fn density_rows<T: Element>(&self, params: &[T], x: &[T], _: u64, _: usize, log_q: &mut [T]) -> Result<()> {
-        self.kernel.density_rows::<T, chain::Radial<T>>(params, x, log_q)
-    }
-
-    fn density_gradient<T: Element>(
-        &self,
-        params: &[T],
-        x: &[T],
-        _: u64,
-        _: usize,
-        pull: &mut Pull<'_, T>,
-        grad: &mut [T],
-    ) -> Result<()> {
-        self.kernel.density_gradient::<T, chain::Radial<T>>(params, x, pull, grad)
+    fn chain(&self) -> &Chain {
+        &self.kernel
     }
 }
 

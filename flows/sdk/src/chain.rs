@@ -3,15 +3,14 @@
 //! log q(x) = log π(z) − log |det ∂x/∂z|, x = f(z). Rows go in groups that fit the first-level cache with all that their
 //! reverse pass needs: a group is pushed through, its cotangents are asked for, and it is pulled back. Deviation: none.
 
-use std::marker::PhantomData;
 use std::ops::Range;
 
 use flow_kernels::chain::{Block, FOLDED, LANES, Lanes, Layers, Way, pull, push};
 use flow_kernels::dispatch;
 use flow_kernels::scratch::Scratch;
 
-use crate::fused::{Pull, Rows};
-use crate::{Base, Element, Result};
+use crate::fused::{Fused, FusedDensity, Pull, Rows};
+use crate::{Base, Bijection, Element, Inverse, Result};
 
 /// Bytes of kept numbers in a group.
 const GROUP_BYTES: usize = 32 << 10;
@@ -31,6 +30,60 @@ pub struct Chain {
     pub scratch: Scratch,
 }
 
+/// A bijection whose kernels are a chain of layers over its base: it is [`Fused`], and [`FusedDensity`] where it has an
+/// inverse.
+pub trait Chained: Bijection + Sync {
+    /// Its layers on slices.
+    type Layers<T: Element>: Layers<T> + Send + 'static;
+
+    /// How many of them, over what.
+    fn chain(&self) -> &Chain;
+}
+
+impl<B: Chained> Fused for B {
+    fn sample_rows<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        first: usize,
+        x: &mut [T],
+        log_q: &mut [T],
+    ) -> Result<()> {
+        self.chain().sample_rows::<T, B::Layers<T>>(params, seed, first, x, log_q);
+        Ok(())
+    }
+
+    fn sample_gradient<T: Element>(
+        &self,
+        params: &[T],
+        seed: u64,
+        rows: Range<usize>,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.chain().sample_gradient::<T, B::Layers<T>>(params, seed, rows, pull, grad)
+    }
+}
+
+impl<B: Chained + Inverse> FusedDensity for B {
+    fn density_rows<T: Element>(&self, params: &[T], x: &[T], _: u64, _: usize, log_q: &mut [T]) -> Result<()> {
+        self.chain().density_rows::<T, B::Layers<T>>(params, x, log_q);
+        Ok(())
+    }
+
+    fn density_gradient<T: Element>(
+        &self,
+        params: &[T],
+        x: &[T],
+        _: u64,
+        _: usize,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.chain().density_gradient::<T, B::Layers<T>>(params, x, pull, grad)
+    }
+}
+
 /// What a call works in.
 struct Work<T, C> {
     blocks: Vec<Block<T>>,
@@ -42,7 +95,6 @@ struct Work<T, C> {
     grad_log_q: Vec<T>,
     log_det: Vec<T>,
     chain: C,
-    _element: PhantomData<T>,
 }
 
 impl<T, C: Default> Default for Work<T, C> {
@@ -57,37 +109,28 @@ impl<T, C: Default> Default for Work<T, C> {
             grad_log_q: Vec::new(),
             log_det: Vec::new(),
             chain: C::default(),
-            _element: PhantomData,
         }
     }
 }
 
 impl Chain {
-    /// As [`Fused::sample_rows`](crate::Fused::sample_rows).
-    pub fn sample_rows<T: Element, C: Layers<T> + Send + 'static>(
+    fn sample_rows<T: Element, C: Layers<T> + Send + 'static>(
         &self,
         params: &[T],
         seed: u64,
         first: usize,
         x: &mut [T],
         log_q: &mut [T],
-    ) -> Result<()> {
+    ) {
         self.scratch.with(|work: &mut Work<T, C>| {
             work.chain.constrain(params, self.layers, self.dim);
             self.base.fill(seed, first * self.dim, x);
             self.base.log_density_rows(x, log_q);
             work.through(Way::Forward, x, log_q);
         });
-        Ok(())
     }
 
-    /// As [`FusedDensity::density_rows`](crate::FusedDensity::density_rows).
-    pub fn density_rows<T: Element, C: Layers<T> + Send + 'static>(
-        &self,
-        params: &[T],
-        x: &[T],
-        log_q: &mut [T],
-    ) -> Result<()> {
+    fn density_rows<T: Element, C: Layers<T> + Send + 'static>(&self, params: &[T], x: &[T], log_q: &mut [T]) {
         self.scratch.with(|work: &mut Work<T, C>| {
             work.chain.constrain(params, self.layers, self.dim);
             let mut rows = std::mem::take(&mut work.rows);
@@ -101,11 +144,9 @@ impl Chain {
             log_q.iter_mut().zip(&work.log_q).for_each(|(log_q, &base)| *log_q += base);
             work.rows = rows;
         });
-        Ok(())
     }
 
-    /// As [`Fused::sample_gradient`](crate::Fused::sample_gradient).
-    pub fn sample_gradient<T: Element, C: Layers<T> + Send + 'static>(
+    fn sample_gradient<T: Element, C: Layers<T> + Send + 'static>(
         &self,
         params: &[T],
         seed: u64,
@@ -133,8 +174,7 @@ impl Chain {
         })
     }
 
-    /// As [`FusedDensity::density_gradient`](crate::FusedDensity::density_gradient).
-    pub fn density_gradient<T: Element, C: Layers<T> + Send + 'static>(
+    fn density_gradient<T: Element, C: Layers<T> + Send + 'static>(
         &self,
         params: &[T],
         x: &[T],
@@ -196,12 +236,10 @@ impl<T: Element, C: Layers<T>> Work<T, C> {
     /// Moves rows in place and subtracts their log |det|; keeps nothing.
     fn through(&mut self, way: Way, rows: &mut [T], log_q: &mut [T]) {
         let dim = rows.len() / log_q.len().max(1);
-        self.resize(LANES, dim);
+        self.log_det.resize(LANES, T::ZERO);
+        self.blocks.resize_with(self.blocks.len().max(1), Block::default);
         for (rows, log_q) in rows.chunks_mut(LANES * dim).zip(log_q.chunks_mut(LANES)) {
-            let (block, log_det) = (&mut self.blocks[0], &mut self.log_det[..log_q.len()]);
-            let chain = &self.chain;
-            dispatch!(L => push::<L, T, C>(chain, way, rows, log_det, block));
-            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q -= *log_det);
+            push_block(&self.chain, way, rows, log_q, &mut self.blocks[0], &mut self.log_det);
         }
     }
 
@@ -210,9 +248,7 @@ impl<T: Element, C: Layers<T>> Work<T, C> {
         let dim = self.rows.len() / self.log_q.len();
         let rows = self.rows.chunks_mut(LANES * dim).zip(self.log_q.chunks_mut(LANES));
         for ((rows, log_q), block) in rows.zip(&mut self.blocks) {
-            let (chain, log_det) = (&self.chain, &mut self.log_det[..log_q.len()]);
-            dispatch!(L => push::<L, T, C>(chain, way, rows, log_det, block));
-            log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q -= *log_det);
+            push_block(&self.chain, way, rows, log_q, block, &mut self.log_det);
         }
     }
 
@@ -229,4 +265,18 @@ impl<T: Element, C: Layers<T>> Work<T, C> {
             dispatch!(L => pull::<L, T, C>(chain, way, block, grad, of_det, cotangents, sums));
         }
     }
+}
+
+/// Moves a block's rows in place and subtracts their log |det|.
+fn push_block<T: Element, C: Layers<T>>(
+    chain: &C,
+    way: Way,
+    rows: &mut [T],
+    log_q: &mut [T],
+    block: &mut Block<T>,
+    log_det: &mut [T],
+) {
+    let log_det = &mut log_det[..log_q.len()];
+    dispatch!(L => push::<L, T, C>(chain, way, rows, log_det, block));
+    log_q.iter_mut().zip(log_det).for_each(|(log_q, log_det)| *log_q -= *log_det);
 }

@@ -31,7 +31,7 @@ mod warm_up;
 pub use autograd::{AutogradTape, Recorded, Tape};
 pub use base::{Base, BaseKind};
 pub use candle_core;
-pub use chain::Chain;
+pub use chain::{Chain, Chained};
 pub use descriptor::Descriptor;
 pub use element::Element;
 pub use error::{Error, Result};

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use crate::abi;
 use crate::text::{CallBuffer, outcome, with_call};
-use crate::view::{self, read_slice, write_slice};
+use crate::view::{self, View, ViewMut};
 use crate::{Element, Error, Result};
 
 /// The target density of the cell. Cheap to clone.
@@ -98,14 +98,11 @@ impl Target {
     pub fn grad_rows<T: Element>(&self, x: &[T], dim: usize, out: &mut [T]) -> Result<()> {
         let m = x.len() / dim;
         match &self.0 {
-            Source::Host(Host(raw)) => self.call_rows(|call| {
-                read_slice(x, &[m, dim], |x| {
-                    write_slice(out, &[m, dim], |out| {
-                        // SAFETY: `from_raw` vouches for the table; the views live through the call.
-                        unsafe { ((**raw).grad)((**raw).context, x, out, call) }
-                    })
-                })
-            }),
+            Source::Host(Host(raw)) => {
+                let (mut x, mut out) = (View::of(x, &[m, dim]), ViewMut::of(out, &[m, dim]));
+                // SAFETY: `from_raw` vouches for the table; the views live through the call.
+                self.call_rows(|call| unsafe { ((**raw).grad)((**raw).context, x.raw(), out.raw(), call) })
+            }
             _ => {
                 let grad = self.grad(&Tensor::from_slice(x, (m, dim), &Device::Cpu)?)?;
                 out.copy_from_slice(&grad.flatten_all()?.to_vec1::<T>()?);
@@ -118,16 +115,14 @@ impl Target {
     pub fn evaluate_rows<T: Element>(&self, x: &[T], value: &mut [T], grad: &mut [T]) -> Result<()> {
         let (m, dim) = (value.len(), x.len() / value.len().max(1));
         match &self.0 {
-            Source::Host(Host(raw)) => self.call_rows(|call| {
-                read_slice(x, &[m, dim], |x| {
-                    write_slice(value, &[m], |value| {
-                        write_slice(grad, &[m, dim], |grad| {
-                            // SAFETY: as above.
-                            unsafe { ((**raw).log_density_and_grad)((**raw).context, x, value, grad, call) }
-                        })
-                    })
+            Source::Host(Host(raw)) => {
+                let (mut x, mut value) = (View::of(x, &[m, dim]), ViewMut::of(value, &[m]));
+                let mut grad = ViewMut::of(grad, &[m, dim]);
+                // SAFETY: as above.
+                self.call_rows(|call| unsafe {
+                    ((**raw).log_density_and_grad)((**raw).context, x.raw(), value.raw(), grad.raw(), call)
                 })
-            }),
+            }
             _ => {
                 let x = Tensor::from_slice(x, (m, dim), &Device::Cpu)?;
                 let (values, slopes) = self.log_density_and_grad(&x)?;

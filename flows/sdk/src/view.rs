@@ -1,6 +1,6 @@
 //! Borrowed tensor views ↔ candle tensors: the only place where foreign memory is read or written.
 
-use std::ffi::c_void;
+use std::marker::PhantomData;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 
@@ -13,8 +13,8 @@ pub fn read<R>(tensor: &Tensor, f: impl FnOnce(*const DLTensor) -> R) -> Result<
     let (storage, layout) = tensor.storage_and_layout();
     let offset = layout.start_offset();
     match &*storage {
-        Storage::Cpu(CpuStorage::F32(values)) => Ok(read_slice(&values[offset..], tensor.dims(), f)),
-        Storage::Cpu(CpuStorage::F64(values)) => Ok(read_slice(&values[offset..], tensor.dims(), f)),
+        Storage::Cpu(CpuStorage::F32(values)) => Ok(f(View::of(&values[offset..], tensor.dims()).raw())),
+        Storage::Cpu(CpuStorage::F64(values)) => Ok(f(View::of(&values[offset..], tensor.dims()).raw())),
         _ => Err(Error::View(format!("no view of {:?} on {:?}", tensor.dtype(), tensor.device()))),
     }
 }
@@ -30,39 +30,80 @@ pub fn write<R>(shape: &[usize], dtype: DType, f: impl FnOnce(*mut DLTensor) -> 
 
 fn write_as<T: Element, R>(shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
     let mut values = vec![T::ZERO; shape.iter().product()];
-    let result = write_slice(&mut values, shape, f);
+    let result = f(ViewMut::of(&mut values, shape).raw());
     Ok((result, Tensor::from_vec(values, shape, &Device::Cpu)?))
-}
-
-/// Calls `f` with a read-only view of the beginning of `values`, in `shape`.
-pub fn read_slice<T: Element, R>(values: &[T], shape: &[usize], f: impl FnOnce(*const DLTensor) -> R) -> R {
-    assert!(values.len() >= shape.iter().product(), "values fill the shape");
-    with_view::<T, R>(values.as_ptr().cast_mut().cast(), shape, |view| f(view.cast_const()))
-}
-
-/// Calls `f` with a view of the beginning of `values`, in `shape`, to be written.
-pub fn write_slice<T: Element, R>(values: &mut [T], shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> R {
-    assert!(values.len() >= shape.iter().product(), "values fill the shape");
-    with_view::<T, R>(values.as_mut_ptr().cast(), shape, f)
 }
 
 /// Nothing that crosses the edge has more dimensions.
 const MOST_DIMENSIONS: usize = 2;
 
-fn with_view<T: Element, R>(data: *mut c_void, shape: &[usize], f: impl FnOnce(*mut DLTensor) -> R) -> R {
-    let mut extents = [0i64; MOST_DIMENSIONS];
-    extents[..shape.len()].iter_mut().zip(shape).for_each(|(extent, &size)| *extent = size as i64);
-    let bits = 8 * size_of::<T>() as u8;
-    let mut raw = DLTensor {
-        data,
-        device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
-        ndim: shape.len() as i32,
-        dtype: DLDataType { code: TYPE_FLOAT, bits, lanes: 1 },
-        shape: extents.as_mut_ptr(),
-        strides: std::ptr::null_mut(),
-        byte_offset: 0,
-    };
-    f(&raw mut raw)
+/// A read-only view of a slice.
+#[derive(Debug)]
+pub struct View<'a> {
+    borrowed: Borrowed,
+    _values: PhantomData<&'a ()>,
+}
+
+/// A view of a slice, to be written.
+#[derive(Debug)]
+pub struct ViewMut<'a> {
+    borrowed: Borrowed,
+    _values: PhantomData<&'a mut ()>,
+}
+
+impl<'a> View<'a> {
+    /// Of the beginning of `values`, in `shape`.
+    pub fn of<T: Element>(values: &'a [T], shape: &[usize]) -> Self {
+        Self { borrowed: Borrowed::new::<T>(values.as_ptr().cast_mut(), values.len(), shape), _values: PhantomData }
+    }
+
+    /// What crosses: valid for as long as the view stays where it is.
+    pub fn raw(&mut self) -> *const DLTensor {
+        self.borrowed.raw()
+    }
+}
+
+impl<'a> ViewMut<'a> {
+    /// Of the beginning of `values`, in `shape`.
+    pub fn of<T: Element>(values: &'a mut [T], shape: &[usize]) -> Self {
+        Self { borrowed: Borrowed::new::<T>(values.as_mut_ptr(), values.len(), shape), _values: PhantomData }
+    }
+
+    /// What crosses: valid for as long as the view stays where it is.
+    pub fn raw(&mut self) -> *mut DLTensor {
+        self.borrowed.raw()
+    }
+}
+
+/// A tensor with its shape beside it.
+#[derive(Debug)]
+struct Borrowed {
+    extents: [i64; MOST_DIMENSIONS],
+    tensor: DLTensor,
+}
+
+impl Borrowed {
+    fn new<T: Element>(data: *mut T, len: usize, shape: &[usize]) -> Self {
+        assert!(len >= shape.iter().product(), "values fill the shape");
+        let mut extents = [0; MOST_DIMENSIONS];
+        extents.iter_mut().zip(shape).for_each(|(extent, &size)| *extent = size as i64);
+        let tensor = DLTensor {
+            data: data.cast(),
+            device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
+            ndim: shape.len() as i32,
+            dtype: DLDataType { code: TYPE_FLOAT, bits: 8 * size_of::<T>() as u8, lanes: 1 },
+            shape: std::ptr::null_mut(),
+            strides: std::ptr::null_mut(),
+            byte_offset: 0,
+        };
+        Self { extents, tensor }
+    }
+
+    /// The shape is pointed to only here, where it no longer moves.
+    fn raw(&mut self) -> *mut DLTensor {
+        self.tensor.shape = self.extents.as_mut_ptr();
+        &raw mut self.tensor
+    }
 }
 
 /// The elements of a view, which must be of type T, on the processor and contiguous; none of a null view.

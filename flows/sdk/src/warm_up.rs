@@ -81,15 +81,21 @@ impl WarmUp {
     /// Step size ε, and standard deviations `[d]` by which coordinates are scaled.
     pub fn read(&self, params: &Params<'_>) -> Result<(f64, Tensor)> {
         let log_step = params.get(LOG_STEP)?.to_dtype(DType::F64)?.to_vec1::<f64>()?[0];
-        // Not through the logarithm where nothing was tuned: a step size is what the sweep says, to the last bit.
-        let step = if log_step == rounded(self.step_size.ln(), params) { self.step_size } else { log_step.exp() };
+        let step = self.step(log_step, rounded(self.step_size.ln(), params));
         Ok((step, params.get(LOG_SD)?.exp()?))
+    }
+
+    /// ε of its logarithm; `first` is that of the step size before any transition.
+    ///
+    /// Not through the logarithm where nothing was tuned: a step size is what the sweep says, to the last bit.
+    fn step(&self, log_step: f64, first: f64) -> f64 {
+        if log_step == first { self.step_size } else { log_step.exp() }
     }
 
     /// [`WarmUp::read`] on slices: ε; the standard deviations go into `sd`.
     pub fn read_rows<T: Element>(&self, params: &[T], layout: &Layout, sd: &mut Vec<T>) -> Result<f64> {
         let log_step = params[layout.slice(LOG_STEP)?.offset].wide();
-        let step = if log_step == T::of(self.step_size.ln()).wide() { self.step_size } else { log_step.exp() };
+        let step = self.step(log_step, T::of(self.step_size.ln()).wide());
         let slice = layout.slice(LOG_SD)?;
         sd.clear();
         sd.extend(params[slice.offset..slice.offset + slice.len()].iter().map(|log| T::of(log.wide().exp())));

@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use flow_sdk::abi::{self, TransitionRowsFn};
-use flow_sdk::view::{read_slice, write_slice};
+use flow_sdk::view::{View, ViewMut};
 use flow_sdk::{Element, Point, PointRows, Transition, TransitionRows};
 use rayon::prelude::*;
 
@@ -127,43 +127,19 @@ impl Call<'_> {
         let (m, raw) = (to.accept.len(), self.sampler.instance.raw);
         let matrix = [m, dim];
         let grad_shape: &[usize] = if to.grad.is_empty() { &[0] } else { &matrix };
-        read_slice(params, &[params.len()], |params| {
-            read_slice(from.x, &matrix, |x| {
-                read_slice(from.log_density, &[m], |log_density| {
-                    read_slice(from.grad, grad_shape, |grad| {
-                        let from = abi::Point { x, log_density, grad };
-                        write_slice(to.x, &matrix, |x| {
-                            write_slice(to.log_density, &[m], |log_density| {
-                                write_slice(to.grad, grad_shape, |grad| {
-                                    let next = abi::Point { x, log_density, grad };
-                                    write_slice(to.proposal, &matrix, |proposal| {
-                                        write_slice(to.accept, &[m], |accept| {
-                                            checked("transition_rows", |call| {
-                                                let (from, next) = (&raw const from, &raw const next);
-                                                // SAFETY: a live instance and valid views.
-                                                unsafe {
-                                                    (self.function)(
-                                                        raw,
-                                                        params,
-                                                        from,
-                                                        self.seed,
-                                                        self.beta,
-                                                        first as u64,
-                                                        next,
-                                                        proposal,
-                                                        accept,
-                                                        call,
-                                                    )
-                                                }
-                                            })
-                                        })
-                                    })
-                                })
-                            })
-                        })
-                    })
-                })
-            })
+        let mut params = View::of(params, &[params.len()]);
+        let (mut x, mut log_density) = (View::of(from.x, &matrix), View::of(from.log_density, &[m]));
+        let mut grad = View::of(from.grad, grad_shape);
+        let from = abi::Point { x: x.raw(), log_density: log_density.raw(), grad: grad.raw() };
+        let (mut x, mut log_density) = (ViewMut::of(to.x, &matrix), ViewMut::of(to.log_density, &[m]));
+        let mut grad = ViewMut::of(to.grad, grad_shape);
+        let next = abi::Point { x: x.raw(), log_density: log_density.raw(), grad: grad.raw() };
+        let (mut proposal, mut accept) = (ViewMut::of(to.proposal, &matrix), ViewMut::of(to.accept, &[m]));
+        checked("transition_rows", |call| {
+            let (params, proposal, accept) = (params.raw(), proposal.raw(), accept.raw());
+            let (from, next, first) = (&raw const from, &raw const next, first as u64);
+            // SAFETY: a live instance and valid views.
+            unsafe { (self.function)(raw, params, from, self.seed, self.beta, first, next, proposal, accept, call) }
         })
     }
 }

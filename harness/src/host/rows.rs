@@ -8,7 +8,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Tensor};
 use flow_sdk::abi::{self, Call, DLTensor};
 use flow_sdk::thunk::guard;
-use flow_sdk::view::{self, elements, elements_mut, read_slice, write_slice};
+use flow_sdk::view::{self, View, ViewMut, elements, elements_mut};
 use flow_sdk::{Element, Rows};
 use rayon::prelude::*;
 use targets::Float;
@@ -142,25 +142,19 @@ impl Part<'_> {
         let (table, raw, dim) = (&self.flow.table, self.flow.instance.raw, self.flow.instance.dim);
         let (first, n, p) = (rows.start as u64, rows.len(), params.len());
         let missing = |function| PluginError::Contract { function, problem: "the flow has no such kernel".into() };
-        read_slice(params, &[p], |params| {
-            write_slice(grad, &[p], |grad| match x {
-                None => {
-                    let f = table.sample_gradient.ok_or_else(|| missing("sample_gradient"))?;
-                    // SAFETY: a live instance and valid views, here and below.
-                    checked("sample_gradient", |call| unsafe {
-                        f(raw, params, self.seed, first, n as u64, self.pull, grad, call)
-                    })
-                }
-                Some(x) => {
-                    let f = table.density_gradient.ok_or_else(|| missing("density_gradient"))?;
-                    read_slice(x, &[n, dim], |x| {
-                        // SAFETY: as above.
-                        checked("density_gradient", |call| unsafe {
-                            f(raw, params, x, self.seed, first, self.pull, grad, call)
-                        })
-                    })
-                }
-            })
+        let (mut params, mut grad) = (View::of(params, &[p]), ViewMut::of(grad, &[p]));
+        let Some(x) = x else {
+            let f = table.sample_gradient.ok_or_else(|| missing("sample_gradient"))?;
+            // SAFETY: a live instance and valid views, here and below.
+            return checked("sample_gradient", |call| unsafe {
+                f(raw, params.raw(), self.seed, first, n as u64, self.pull, grad.raw(), call)
+            });
+        };
+        let f = table.density_gradient.ok_or_else(|| missing("density_gradient"))?;
+        let mut x = View::of(x, &[n, dim]);
+        // SAFETY: as above.
+        checked("density_gradient", |call| unsafe {
+            f(raw, params.raw(), x.raw(), self.seed, first, self.pull, grad.raw(), call)
         })
     }
 }

@@ -137,6 +137,30 @@ impl CountedTarget {
         tempering.temper_slopes(x, grad);
         Ok(())
     }
+
+    /// # Safety
+    /// `x` and `v` are valid views to be read, `out` one to be written.
+    unsafe fn bend<T: Element + Float>(
+        &self,
+        x: *const DLTensor,
+        v: *const DLTensor,
+        out: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        // SAFETY: the caller vouches for the views.
+        let (x_rows, v_rows, products) = unsafe { (elements::<T>(x)?, elements::<T>(v)?, elements_mut::<T>(out)?) };
+        let lengths = [x_rows.len(), v_rows.len(), products.len()];
+        if lengths != [x_rows.len(); 3] {
+            return Err(flow_sdk::Error::View(format!("points, vectors and products of lengths {lengths:?}")));
+        }
+        self.count(x_rows.len() / self.target.dim());
+        match self.target.curvature() {
+            Some(curvature) => T::hvp(curvature, x_rows, v_rows, products),
+            // SAFETY: as above.
+            None => unsafe { copy_out(&self.target.hvp(&copy_in(x)?, &copy_in(v)?).map_err(failed)?, out)? },
+        }
+        self.tempering().temper_slopes(v_rows, products);
+        Ok(())
+    }
 }
 
 unsafe extern "C" fn log_density(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32 {
@@ -171,10 +195,10 @@ unsafe extern "C" fn hvp(
     unsafe {
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
-            let (x, v) = (copy_in(x)?, copy_in(v)?);
-            counted.count(x.dim(0)?);
-            let product = counted.tempering().slope(&v, &counted.target.hvp(&x, &v).map_err(failed)?)?;
-            copy_out(&product, out)
+            match dtype_of(x)? {
+                DType::F32 => counted.bend::<f32>(x, v, out),
+                _ => counted.bend::<f64>(x, v, out),
+            }
         })
     }
 }

@@ -24,6 +24,13 @@ pub struct Limits {
     pub memory_bytes: u64,
 }
 
+/// Settings of glibc, which otherwise gives every step's buffers back to the system and faults them in again.
+///
+/// Its threshold for mapping blocks apart cannot be set above 32 MiB (a larger value is ignored): none are mapped. Heaps of
+/// single threads are small, and given back whole: there is one for all.
+pub const KEEP_MEMORY: [(&str, &str); 3] =
+    [("MALLOC_TRIM_THRESHOLD_", "1073741824"), ("MALLOC_MMAP_MAX_", "0"), ("MALLOC_ARENA_MAX", "1")];
+
 /// What every worker of a run is started with.
 #[derive(Clone, Debug)]
 pub struct Spawn {
@@ -83,12 +90,7 @@ impl Child {
             .args(["--threads", &threads, "--environment", &spawn.environment])
             // Every image has a thread pool of its own, and reads this; unset, candle asks the machine at every product.
             .env("RAYON_NUM_THREADS", &threads)
-            // glibc otherwise gives every step's buffers back to the system and faults them in again. Its threshold for
-            // mapping blocks apart cannot be set above 32 MiB (a larger value is ignored): none are mapped.
-            .env("MALLOC_TRIM_THRESHOLD_", "1073741824")
-            .env("MALLOC_MMAP_MAX_", "0")
-            // Heaps of single threads are small, and given back whole.
-            .env("MALLOC_ARENA_MAX", "1")
+            .envs(KEEP_MEMORY)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

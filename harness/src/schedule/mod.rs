@@ -4,6 +4,6 @@ mod child;
 mod pool;
 mod progress;
 
-pub use child::{Limits, Spawn};
+pub use child::{KEEP_MEMORY, Limits, Spawn};
 pub use pool::{Pool, Report, Task};
 pub use progress::Display;

@@ -19,5 +19,5 @@ mod training;
 
 pub use link::{Console, Link, ParentLink};
 pub use message::{Progress, ToParent, ToWorker};
-pub use process::{STOPPED, WorkerArgs, main};
+pub use process::{STOPPED, WorkerArgs, main, pool};
 pub use run::run;

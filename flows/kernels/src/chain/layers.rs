@@ -51,6 +51,15 @@ pub trait Layers<T: Real>: Default {
     fn finish(&self, params: &[T], sums: &[[T; FOLDED]], grad: &mut [T]);
 }
 
+/// Layers whose dets are multiplied before their logarithm is taken.
+const TOGETHER: usize = 4;
+
+/// Whether the logarithm of the dets so far is due after layer number `done` on the way through `layers`.
+#[inline(always)]
+pub(super) fn logarithm_is_due(done: usize, layers: usize) -> bool {
+    done % TOGETHER == TOGETHER - 1 || done + 1 == layers
+}
+
 /// A block of points on its way, with what its reverse pass needs.
 #[derive(Clone, Debug, Default)]
 pub struct Block<T> {

@@ -8,12 +8,10 @@
 //! that is infinite, which a sum of four logarithms would not be.
 
 use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
-use super::layers::Layers;
+use super::layers::{Layers, logarithm_is_due};
 use crate::real::Real;
 use crate::simd::{Level, Portable};
 
-/// Layers whose dets are multiplied.
-const TOGETHER: usize = 4;
 /// Steps after which bisection alone has found a root to f64's last bit.
 const MOST_STEPS: usize = 80;
 
@@ -117,14 +115,7 @@ impl<T: Real> Layers<T> for Planar<T> {
                 (T::ONE - t * t) * (pulled - T::TWO * t * layer.s * weight)
             });
             shift::<L, T>(x, u_hat, tanh, -T::ONE);
-            let [of_w, of_u, of_rest] = split(sums, self.dim);
-            for (i, of_w) in of_w.iter_mut().enumerate() {
-                add_folded(of_w, &map2(&pulled, &x[i], |pulled, x| pulled * x));
-                add_folded(&mut of_u[i], &map2(tanh, &grad[i], |t, grad| t * grad));
-                grad[i] = map2(&pulled, &grad[i], |pulled, grad| pulled.fma::<L>(w[i], grad));
-            }
-            add_folded(&mut of_rest[0], &pulled);
-            add_folded(&mut of_rest[1], &of_s);
+            hand_on::<L, T>(sums, w, x, grad, &pulled, tanh, &of_s);
         }
     }
 
@@ -148,14 +139,7 @@ impl<T: Real> Layers<T> for Planar<T> {
             let pulled = map3(&of_t, &inverse, tanh, |of_t, inverse, t| (T::ONE - t * t) * of_t * inverse);
             let of_s = map3(&weight, &pulled, tanh, |weight, of_c, t| (T::ONE - t * t) * weight - t * of_c);
             shift::<L, T>(x, u_hat, tanh, T::ONE);
-            let [of_w, of_u, of_rest] = split(sums, self.dim);
-            for (i, of_w) in of_w.iter_mut().enumerate() {
-                add_folded(of_w, &map2(&pulled, &x[i], |pulled, x| pulled * x));
-                add_folded(&mut of_u[i], &map2(tanh, &grad[i], |t, grad| -(t * grad)));
-                grad[i] = map2(&pulled, &grad[i], |pulled, grad| pulled.fma::<L>(w[i], grad));
-            }
-            add_folded(&mut of_rest[0], &pulled);
-            add_folded(&mut of_rest[1], &of_s);
+            hand_on::<L, T>(sums, w, x, grad, &pulled, &map(tanh, |t| -t), &of_s);
         }
     }
 
@@ -237,7 +221,7 @@ fn det<L: Level, T: Real>(layer: Layer<T>, t: T) -> T {
 /// Every few layers, and at the last one.
 #[inline(always)]
 fn take_logarithm<L: Level, T: Real>(done: usize, layers: usize, product: &mut Lanes<T>, log_det: &mut Lanes<T>) {
-    if done % TOGETHER == TOGETHER - 1 || done + 1 == layers {
+    if logarithm_is_due(done, layers) {
         *log_det = map2(log_det, product, |log_det, product| log_det + product.ln::<L>());
         *product = [T::ONE; LANES];
     }
@@ -273,10 +257,25 @@ fn solve<L: Level, T: Real>(layer: Layer<T>, c: &mut Lanes<T>) {
     *c = map(&alpha, |alpha| alpha.tanh::<L>());
 }
 
-/// The sums of a layer: of w, of û, and of b and s.
+/// Adds to the sums of a layer, those of w, of û, of b and of s, and takes the cotangents through the plane: `of_a` is that
+/// of a = wᵀz + b, `of_u` the factor of grad in ∂û.
 #[inline(always)]
-fn split<T>(sums: &mut [[T; FOLDED]], dim: usize) -> [&mut [[T; FOLDED]]; 3] {
-    let (of_w, rest) = sums.split_at_mut(dim);
-    let (of_u, of_rest) = rest.split_at_mut(dim);
-    [of_w, of_u, of_rest]
+fn hand_on<L: Level, T: Real>(
+    sums: &mut [[T; FOLDED]],
+    w: &[T],
+    x: &[Lanes<T>],
+    grad: &mut [Lanes<T>],
+    of_a: &Lanes<T>,
+    of_u: &Lanes<T>,
+    of_s: &Lanes<T>,
+) {
+    let (sums_w, rest) = sums.split_at_mut(w.len());
+    let (sums_u, rest) = rest.split_at_mut(w.len());
+    for (i, sum_w) in sums_w.iter_mut().enumerate() {
+        add_folded(sum_w, &map2(of_a, &x[i], |of_a, x| of_a * x));
+        add_folded(&mut sums_u[i], &map2(of_u, &grad[i], |of_u, grad| of_u * grad));
+        grad[i] = map2(of_a, &grad[i], |of_a, grad| of_a.fma::<L>(w[i], grad));
+    }
+    add_folded(&mut rest[0], of_a);
+    add_folded(&mut rest[1], of_s);
 }

@@ -10,12 +10,10 @@
 //! their logarithms are taken, which is infinite where four in a row are below 10⁻⁹ (f32).
 
 use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
-use super::layers::Layers;
+use super::layers::{Layers, logarithm_is_due};
 use crate::real::Real;
 use crate::simd::{Level, Portable};
 
-/// Layers whose dets are multiplied.
-const TOGETHER: usize = 4;
 /// Floor of r².
 const FLOOR: f64 = 1e-30;
 
@@ -155,10 +153,7 @@ impl<T: Real> Layers<T> for Radial<T> {
             let radial = self.of_scalars::<L>(layer, &h, &factor, &along, grad_log_det, sums); // r̄
             let radial = map2(&radial, r, |radial, r| radial / r);
             for (((x, grad), &c), sums) in x.iter_mut().zip(grad.iter_mut()).zip(centre).zip(&mut sums[..]) {
-                let outward = map2(&radial, x, |radial, delta| radial * delta);
-                let of_delta = map3(&factor, grad, &outward, |f, grad, outward| f.fma::<L>(grad, outward));
-                add_folded(sums, &map2(grad, &of_delta, |grad, of_delta| grad - of_delta));
-                *grad = of_delta;
+                hand_on::<L, T>(sums, x, grad, &factor, &radial);
                 *x = map(x, |delta| delta + c);
             }
         }
@@ -198,11 +193,7 @@ impl<T: Real> Layers<T> for Radial<T> {
             let negated = map3(&full, &radial_factor, r, |full, g, r| -(full * r * r / g));
             self.of_scalars::<L>(layer, &h, &factor, &negated, grad_log_det, sums);
             for (((x, grad), &c), sums) in x.iter_mut().zip(grad.iter_mut()).zip(centre).zip(&mut sums[..]) {
-                let outward = map2(&radial, x, |radial, delta| radial * delta);
-                let of_x = map3(&inverse, grad, &outward, |inverse, grad, outward| inverse.fma::<L>(grad, outward));
-                // z₀, z and x moved together change nothing else: the three cotangents add up to nothing.
-                add_folded(sums, &map2(grad, &of_x, |grad, of_x| grad - of_x));
-                *grad = of_x;
+                hand_on::<L, T>(sums, x, grad, &inverse, &radial);
                 *x = map2(x, &factor, |delta, f| delta.fma::<L>(f, c));
             }
         }
@@ -250,7 +241,7 @@ impl<T: Real> Radial<T> {
 
     #[inline(always)]
     fn take_logarithm<L: Level>(&self, done: usize, products: &mut [Lanes<T>; 2], log_det: &mut Lanes<T>) {
-        if done % TOGETHER != TOGETHER - 1 && done + 1 != self.depth() {
+        if !logarithm_is_due(done, self.depth()) {
             return;
         }
         let dimension = T::of(self.dim as f64 - 1.0);
@@ -259,6 +250,22 @@ impl<T: Real> Radial<T> {
             map3(log_det, factors, radials, |log_det, f, g| log_det + dimension.fma::<L>(f.ln::<L>(), g.ln::<L>()));
         *products = [[T::ONE; LANES]; 2];
     }
+}
+
+/// Takes the cotangent of one coordinate across a layer, `factor` times itself and `radial` times δ, and adds that of z₀:
+/// z₀, z and x moved together change nothing else, so the three cotangents add up to nothing.
+#[inline(always)]
+fn hand_on<L: Level, T: Real>(
+    sum: &mut [T; FOLDED],
+    delta: &Lanes<T>,
+    grad: &mut Lanes<T>,
+    factor: &Lanes<T>,
+    radial: &Lanes<T>,
+) {
+    let outward = map2(radial, delta, |radial, delta| radial * delta);
+    let across = map3(factor, grad, &outward, |factor, grad, outward| factor.fma::<L>(grad, outward));
+    add_folded(sum, &map2(grad, &across, |grad, across| grad - across));
+    *grad = across;
 }
 
 /// ‖x − c‖.

@@ -4,7 +4,6 @@
 //! softplus: a = log(1 + eᶻ), a′ = σ, a″ = σ(1 − σ); tanh: a′ = 1 − t², a″ = −2t a′;
 //! silu: a = zσ, a′ = σ(1 + z(1 − σ)), a″ = σ(1 − σ)(2 + z(1 − 2σ)). All from e^{−|z|}, which cannot overflow.
 
-use crate::panel::{PANEL, Row};
 use crate::real::Real;
 use crate::simd::Level;
 
@@ -79,18 +78,6 @@ impl Activation {
 #[inline(always)]
 pub fn logistic_curvature<T: Real>(slope: T) -> T {
     slope * (T::ONE - slope)
-}
-
-/// Sums over points.
-#[inline(always)]
-pub fn columns_sum<T: Real>(rows: &[Row<T>]) -> Row<T> {
-    let mut sums = [T::ZERO; PANEL];
-    for row in rows {
-        for c in 0..PANEL {
-            sums[c] += row[c];
-        }
-    }
-    sums
 }
 
 /// e^{−y} for y ≥ 0, and 0 where its square would be denormal.

@@ -6,8 +6,7 @@
 //! Padding reaches no result; in weights it is zero because what might stand there (denormals) can be slow, in gradients it is
 //! meaningless.
 
-use crate::mlp::activation::columns_sum;
-use crate::panel::{NARROW, PANEL, Pair, Row, Shape, accumulate, panels, product};
+use crate::panel::{NARROW, PANEL, Pair, Row, Shape, accumulate, columns_sum, panels, product};
 use crate::real::Real;
 
 /// Widths h_0, …, h_L of L layers.

@@ -33,3 +33,15 @@ pub fn to_columns<T: Real>(panels: &[Row<T>], m: usize, columns: &mut [T]) {
         column.iter_mut().zip(panel).for_each(|(x, row)| *x = row[i % PANEL]);
     }
 }
+
+/// Sums over points.
+#[inline(always)]
+pub fn columns_sum<T: Real>(rows: &[Row<T>]) -> Row<T> {
+    let mut sums = [T::ZERO; PANEL];
+    for row in rows {
+        for c in 0..PANEL {
+            sums[c] += row[c];
+        }
+    }
+    sums
+}

@@ -9,6 +9,6 @@ mod shape;
 
 pub use accumulate::{Pair, accumulate};
 pub use buffer::Buffer;
-pub use layout::{PANEL, Row, from_columns, panels, to_columns};
+pub use layout::{PANEL, Row, columns_sum, from_columns, panels, to_columns};
 pub use product::{NARROW, product};
 pub use shape::Shape;

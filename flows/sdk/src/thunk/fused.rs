@@ -10,7 +10,7 @@ use super::instance::{OfFlow, live};
 use crate::abi::{self, Call, DECLINED, DLTensor};
 use crate::fused::Rows;
 use crate::text::with_call;
-use crate::view::{dtype_of, elements, elements_mut, read_slice, write_slice};
+use crate::view::{View, ViewMut, dtype_of, elements, elements_mut};
 use crate::{Element, Error, Fused, FusedDensity, Result};
 
 /// Calls a generic function for the element type of the parameters.
@@ -195,24 +195,14 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
 /// Asks the host for the cotangents of rows.
 fn ask<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Result<()> {
     let m = rows.log_q.len();
-    with_call(|call| {
-        read_slice(rows.x, &[m, dim], |x| {
-            read_slice(rows.log_q, &[m], |log_q| {
-                write_slice(rows.grad_log_q, &[m], |grad_log_q| {
-                    let answer = |grad_x: *mut DLTensor| {
-                        // SAFETY: the views live through the call.
-                        unsafe { (pull.cotangents)(pull.context, x, log_q, grad_x, grad_log_q, call) }
-                    };
-                    if rows.grad_x.is_empty() {
-                        answer(std::ptr::null_mut())
-                    } else {
-                        write_slice(rows.grad_x, &[m, dim], answer)
-                    }
-                })
-            })
-        })
-    })
-    .map_err(|failure| Error::Target(failure.message))
+    let given = rows.grad_x.is_empty();
+    let (mut x, mut log_q) = (View::of(rows.x, &[m, dim]), View::of(rows.log_q, &[m]));
+    let mut grad_x = ViewMut::of(rows.grad_x, &[if given { 0 } else { m }, dim]);
+    let mut grad_log_q = ViewMut::of(rows.grad_log_q, &[m]);
+    let grad_x = if given { std::ptr::null_mut() } else { grad_x.raw() };
+    // SAFETY: the views live through the call.
+    with_call(|call| unsafe { (pull.cotangents)(pull.context, x.raw(), log_q.raw(), grad_x, grad_log_q.raw(), call) })
+        .map_err(|failure| Error::Target(failure.message))
 }
 
 /// Kernels index by these lengths.
