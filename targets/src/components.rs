@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
-use flow_kernels::chain::{LANES, Lanes};
+use flow_kernels::chain::{LANES, Lanes, gather, scatter};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 
-use crate::columns::{GROUP, Group, gather, groups, scatter};
+use crate::columns::{GROUP, Group, groups};
 use crate::constant::Constant;
 use crate::kernel::Out;
 

@@ -7,13 +7,13 @@
 //! Deviation: e^{−x₀/2} stops growing at the largest number of the element type (f32: x₀ = −177, 59 standard deviations
 //! out), so that a zero coordinate gives 0 and not 0 · ∞.
 
-use crate::columns::{GROUP, gather, groups, scatter};
+use crate::columns::{GROUP, groups};
 use crate::draws::rows;
 use crate::kernel::{Bend, Formula};
 use crate::registry::Definition;
 use crate::{Curvature, ExactDraws, Kernel, Known, Out, Result, Target};
 use candle_core::{DType, Tensor};
-use flow_kernels::chain::{LANES, Lanes};
+use flow_kernels::chain::{LANES, Lanes, gather, scatter};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;

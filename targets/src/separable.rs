@@ -8,11 +8,11 @@
 
 use std::any::Any;
 
-use flow_kernels::chain::LANES;
+use flow_kernels::chain::{LANES, gather};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 
-use crate::columns::{self, GROUP};
+use crate::columns::GROUP;
 use crate::kernel::Out;
 
 /// Parts of a sum: one AVX-512 register of f32.
@@ -109,7 +109,7 @@ fn by_points<L: Level, T: Real, S: Separable>(target: &S, x: &[T], value: &mut [
     let [a, b] = target.coefficients().of::<T>();
     let mut block = [[T::ZERO; LANES]; GROUP];
     for (rows, value) in x.chunks(d * LANES).zip(value.chunks_mut(LANES)) {
-        columns::gather(rows, d, 0..d, &mut block);
+        gather(rows, d, 0..d, &mut block);
         let mut sums = [T::of(target.constant()); LANES];
         for ((x, &a), &b) in block[..d].iter().zip(a).zip(b) {
             for j in 0..LANES {

@@ -1,5 +1,7 @@
 //! A block of points, one coordinate after another, so that loops over points vectorise.
 
+use std::ops::Range;
+
 use crate::real::Real;
 
 /// Points in a block: four AVX-512 registers of f32, eight of f64.
@@ -11,13 +13,12 @@ pub type Lanes<T> = [T; LANES];
 /// Lanes that are left after the first folding of a sum: one AVX-512 register of f32.
 pub const FOLDED: usize = 16;
 
-/// Reads at most [`LANES`] rows `[m, d]`, at least one, into d lanes. Lanes without a row repeat the last one, which is as
-/// good as any.
+/// Reads `columns` of 1 to [`LANES`] rows `[m, d]`, each into one lane array. Lanes without a row repeat the last one, which is
+/// as good as any.
 #[inline(always)]
-pub fn gather<T: Real>(rows: &[T], block: &mut [Lanes<T>]) {
-    let d = block.len();
+pub fn gather<T: Real>(rows: &[T], d: usize, columns: Range<usize>, block: &mut [Lanes<T>]) {
     let m = rows.len() / d;
-    if let ([first, second], true) = (&mut *block, m == LANES) {
+    if let (2, LANES, [first, second, ..]) = (d, m, &mut *block) {
         // A stride that the compiler knows becomes shuffles of whole registers.
         let rows = &rows[..2 * LANES];
         for j in 0..LANES {
@@ -28,25 +29,31 @@ pub fn gather<T: Real>(rows: &[T], block: &mut [Lanes<T>]) {
         }
         return;
     }
-    for (i, lanes) in block.iter_mut().enumerate() {
-        for (j, lane) in lanes.iter_mut().enumerate() {
-            *lane = rows[j.min(m - 1) * d + i];
+    for (lanes, i) in block.iter_mut().zip(columns) {
+        if m == LANES {
+            let rows = &rows[..LANES * d];
+            for (j, lane) in lanes.iter_mut().enumerate() {
+                *lane = rows[j * d + i];
+            }
+        } else {
+            for (j, lane) in lanes.iter_mut().enumerate() {
+                *lane = rows[j.min(m - 1) * d + i];
+            }
         }
     }
 }
 
-/// Writes the first lanes as rows `[m, d]`.
+/// Writes `columns` of the first rows.
 #[inline(always)]
-pub fn scatter<T: Real>(block: &[Lanes<T>], rows: &mut [T]) {
-    let d = block.len();
-    if let [first, second] = block {
+pub fn scatter<T: Real>(block: &[Lanes<T>], d: usize, columns: Range<usize>, rows: &mut [T]) {
+    if let (2, [first, second, ..]) = (d, block) {
         for ((row, &first), &second) in rows.chunks_exact_mut(2).zip(first).zip(second) {
             row[0] = first;
             row[1] = second;
         }
         return;
     }
-    for (i, lanes) in block.iter().enumerate() {
+    for (lanes, i) in block.iter().zip(columns) {
         for (row, &lane) in rows.chunks_exact_mut(d).zip(lanes) {
             row[i] = lane;
         }

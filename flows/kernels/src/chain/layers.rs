@@ -88,13 +88,13 @@ pub fn push<L: Level, T: Real, C: Layers<T>>(
     let d = rows.len() / log_det.len();
     block.x.resize(d, [T::ZERO; LANES]);
     block.kept.resize(chain.depth(), [T::ZERO; LANES]);
-    gather(rows, &mut block.x);
+    gather(rows, d, 0..d, &mut block.x);
     let mut det = [T::ZERO; LANES];
     match way {
         Way::Forward => chain.forward::<L>(&mut block.x, &mut block.kept, &mut det),
         Way::Inverse => chain.inverse::<L>(&mut block.x, &mut block.kept, &mut det),
     }
-    scatter(&block.x, rows);
+    scatter(&block.x, d, 0..d, rows);
     log_det.copy_from_slice(&det[..log_det.len()]);
 }
 
@@ -111,7 +111,7 @@ pub fn pull<L: Level, T: Real, C: Layers<T>>(
 ) {
     let (d, m) = (block.x.len(), grad_log_det.len());
     cotangents.resize(d, [T::ZERO; LANES]);
-    gather(grad, cotangents);
+    gather(grad, d, 0..d, cotangents);
     let mut det = [T::ZERO; LANES];
     det[..m].copy_from_slice(grad_log_det);
     // Lanes without a row weigh nothing.
