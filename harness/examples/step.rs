@@ -10,18 +10,22 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Tensor};
-use flow_kernels::philox::derive_seed;
+use flow_kernels::noise;
+use flow_kernels::philox::{Stream, derive_seed};
 use flow_sdk::{Base, Layout, Point};
 use harness::cell::{self, Optimizer, Schedule, Train};
 use harness::host::{CountedTarget, HostFlow, HostSampler, Library, Tempering};
 use harness::schedule::KEEP_MEMORY;
 use harness::streams::{Purpose, seed_for};
-use harness::train::{Esjd, Groups, Objective, Trainer};
+use harness::train::{self, Esjd, Groups, Objective, Trainer};
 use harness::worker::pool;
 use serde_json::{Map, Value, json};
 
 const WARM_UP: usize = 20;
 const SEED: u64 = 1;
+/// Of the learnt sampler's loss.
+const SCALE: f64 = 0.1;
+const BURN_IN: f64 = 1.0;
 
 /// What a workload does.
 struct Workload {
@@ -124,11 +128,11 @@ fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
         }
         _ => {
             let sampler = HostSampler::create(&library, &params, DType::F32, Rc::clone(&target))?;
-            let objective = Esjd::new(cell::Esjd { scale: 0.1, burn_in: 1.0 }, 1.0, target.uncounted().dim());
+            let objective = Esjd::new(cell::Esjd { scale: SCALE, burn_in: BURN_IN }, 1.0, target.uncounted().dim());
             let mut trainer = trainer(workload, sampler.init(SEED)?)?;
             let (layout, groups) = (sampler.layout().clone(), Groups::of(sampler.layout()));
-            if dump.is_some() {
-                bail!("no dump of a learnt sampler: its momenta and masks are drawn inside of the plugin");
+            if let Some(path) = dump {
+                return dump_learnt(&sampler, &objective, workload.batch, path);
             }
             serve(|| trainer.step(&layout, &groups, |at| Ok(objective.gradient(&sampler, at)?.0)).map(drop))
         }
@@ -172,10 +176,11 @@ fn exact(target: &CountedTarget, n: usize) -> Result<Tensor> {
 }
 
 fn dump_flow(flow: &HostFlow, target: &Rc<CountedTarget>, workload: &Workload, path: &str) -> Result<()> {
-    let (params, seed, n) = (flow.init(SEED)?, seed_for(SEED, Purpose::Train, 0), workload.batch);
+    let (params, seed, n) =
+        (moved(&flow.init(SEED)?, flow.layout())?, seed_for(SEED, Purpose::Train, 0), workload.batch);
     let draws = flow.sample(&params, seed, n)?;
     let objective = Objective::new(workload.objective, Rc::clone(target), DType::F32);
-    let at = harness::train::At { params: &params, chains: &mut None, seed, batch: n, beta: 1.0 };
+    let at = train::At { params: &params, chains: &mut None, seed, batch: n, beta: 1.0 };
     let grad = objective.gradient(flow, at)?;
     let log_gamma = target.uncounted().log_density(&draws.x)?;
     let loss = (&draws.log_q - log_gamma)?.mean_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
@@ -200,6 +205,40 @@ fn dump_hmc(sampler: &HostSampler, params: &Tensor, at: &Point, workload: &Workl
         "n_steps": workload.params["n_steps"], "proposal": nested(&step.proposal)?, "accept": nested(&step.accept)?,
     });
     Ok(std::fs::write(path, dump.to_string())?)
+}
+
+fn dump_learnt(sampler: &HostSampler, objective: &Esjd, batch: usize, path: &str) -> Result<()> {
+    let params = moved(&sampler.init(SEED)?, sampler.layout())?;
+    let (seed, dim, cpu) = (seed_for(SEED, Purpose::Train, 0), 2, candle_core::Device::Cpu);
+    // The running chains start in the base, which is the objective's second stream, the others are its first.
+    let base = |stream: u64| Base::Gaussian.draw(derive_seed(seed, stream, 0), batch, dim, DType::F32, &cpu);
+    let x = Tensor::cat(&[base(2)?, base(1)?], 0)?;
+    let (grad, jump) =
+        objective.gradient(sampler, train::At { params: &params, chains: &mut None, seed, batch, beta: 1.0 })?;
+    let step = sampler.transition(&params, &sampler.place(&x, Tempering::None)?, seed, Tempering::None)?;
+    // The plugin's momenta and directions are the first and third of a transition's streams.
+    let noise = Base::Gaussian.draw(derive_seed(seed, 1, 0), 2 * batch, dim, DType::F32, &cpu)?;
+    let mut signs = vec![0.0f32; 2 * batch];
+    noise::signs(derive_seed(seed, 3, 0), 0, &mut signs);
+    let trained = sampler.layout().slices().iter().filter(|slice| !slice.tuned).map(|slice| &slice.name);
+    let all = by_name(sampler.layout(), &grad)?;
+    let grad: Map<String, Value> = trained.map(|name| (name.clone(), all[name].clone())).collect();
+    let dump = json!({
+        "params": by_name(sampler.layout(), &params)?, "x": nested(&x)?, "noise": nested(&noise)?, "signs": signs,
+        "scale": SCALE, "burn_in": BURN_IN, "proposal": nested(&step.proposal)?, "accept": nested(&step.accept)?,
+        "loss": jump.loss, "grad": grad,
+    });
+    Ok(std::fs::write(path, dump.to_string())?)
+}
+
+/// Parameters off their start, where some gradients are zero: all that is trained, by normals of deviation 0.1.
+fn moved(params: &Tensor, layout: &Layout) -> Result<Tensor> {
+    let mut flat: Vec<f32> = params.to_vec1()?;
+    let mut stream = Stream::new(SEED);
+    for slice in layout.slices().iter().filter(|slice| !slice.tuned) {
+        flat[slice.offset..slice.offset + slice.len()].iter_mut().for_each(|v| *v += 0.1 * stream.normal() as f32);
+    }
+    Ok(Tensor::new(flat, params.device())?)
 }
 
 fn by_name(layout: &Layout, flat: &Tensor) -> Result<Map<String, Value>> {

@@ -85,7 +85,7 @@ impl Kernel {
         from: PointRows<'_, T>,
         seed: u64,
         first: usize,
-        to: TransitionRows<'_, T>,
+        mut to: TransitionRows<'_, T>,
     ) -> Result<()> {
         let m = from.log_density.len();
         let dim = from.x.len() / m;
@@ -95,17 +95,15 @@ impl Kernel {
         for vector in [&mut work.factors, &mut work.before, &mut work.value] {
             vector.resize(m, T::ZERO);
         }
-        work.uniforms.resize(m, 0.0);
         metropolis::normals_rows(seed, first, dim, &mut work.p);
         metropolis::jitters_rows(seed, first, self.jitter, &mut work.factors);
-        metropolis::uniforms_rows(seed, first, &mut work.uniforms);
         let Work { sd, factors, scales, p, grad, before, value, uniforms } = work;
         // A row of coordinates is seldom a whole number of vectors: one flat array of factors is.
         for (scales, &factor) in scales.chunks_exact_mut(dim).zip(&*factors) {
             scales.iter_mut().zip(&*sd).for_each(|(scale, &sd)| *scale = T::of(h) * factor * sd);
         }
         dispatch!(L => hamiltonian::<L, T>(p, from.log_density, before));
-        let q = to.proposal;
+        let q = &mut *to.proposal;
         q.copy_from_slice(from.x);
         grad.copy_from_slice(from.grad);
         value.copy_from_slice(from.log_density);
@@ -134,16 +132,7 @@ impl Kernel {
             target.evaluate_rows(q, value, grad)?;
         }
         dispatch!(L => accept_probability::<L, T>(p, value, before, to.accept));
-        for (row, (&accept, &uniform)) in to.accept.iter().zip(&*uniforms).enumerate() {
-            let cells = row * dim..(row + 1) * dim;
-            // Compared in f64: in f32 a probability below its spacing could never be drawn.
-            let goes = uniform < accept.wide();
-            let (there, slope, value) =
-                if goes { (&*q, grad.as_slice(), value[row]) } else { (from.x, from.grad, from.log_density[row]) };
-            to.x[cells.clone()].copy_from_slice(&there[cells.clone()]);
-            to.grad[cells.clone()].copy_from_slice(&slope[cells]);
-            to.log_density[row] = value;
-        }
+        metropolis::choose_rows((seed, first), from, (value, grad), &mut to, uniforms);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@
 //! networks of zeros a transition is that of HMC with momentum ξ, bit for bit.
 
 mod config;
+mod kernel;
 mod network;
 mod trajectory;
 
@@ -18,8 +19,11 @@ pub use config::Config;
 
 use flow_sdk::candle_core::{DType, Tensor};
 use flow_sdk::kernels::philox::Stream;
+use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::{About, ChainProbe, Init, Layout, Params, Point, Result, Sampler, Setup, Trained, Transition};
+use flow_sdk::{Element, FusedSampler, FusedTrained, PointRows, PullProposals, TransitionRows};
 use flow_sdk::{export_sampler, log_det, metropolis};
+use kernel::{Gradient, Kernel};
 use network::Network;
 use trajectory::{End, Rule};
 
@@ -35,6 +39,7 @@ pub struct NnHmc {
     position: Network,
     layout: Layout,
     setup: Setup,
+    kernel: Kernel,
 }
 
 impl Sampler for NnHmc {
@@ -55,7 +60,18 @@ impl Sampler for NnHmc {
             layout.with_tuned(LOG_STEP, &[1], log_step)
         };
         let layout = layout.with_tuned(MASKS, &[config.n_steps, setup.dim], Init::Zeros);
-        Ok(Self { velocity, position, layout, setup: setup.clone() })
+        let offset = |slot: &str| layout.slice(slot).map(|slice| slice.offset);
+        let kernel = Kernel {
+            dim: setup.dim,
+            hidden: config.hidden,
+            n_steps: config.n_steps,
+            velocity: offset(&velocity.first_slot())?,
+            position: offset(&position.first_slot())?,
+            log_step: offset(LOG_STEP)?,
+            masks: offset(MASKS)?,
+            scratch: Scratch::default(),
+        };
+        Ok(Self { velocity, position, layout, setup: setup.clone(), kernel })
     }
 
     fn layout(&self) -> &Layout {
@@ -97,6 +113,37 @@ impl Sampler for NnHmc {
 }
 
 impl Trained for NnHmc {}
+
+impl FusedSampler for NnHmc {
+    fn transition_rows<T: Element>(
+        &self,
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        _beta: f64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+    ) -> Result<()> {
+        self.kernel.transition_rows(&self.setup.target, params, from, (seed, first), to, None)
+    }
+}
+
+impl FusedTrained for NnHmc {
+    fn transition_gradient<T: Element>(
+        &self,
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        _beta: f64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+        pull: &mut PullProposals<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        let gradient = Some(Gradient { pull, grad });
+        self.kernel.transition_rows(&self.setup.target, params, from, (seed, first), to, gradient)
+    }
+}
 
 impl ChainProbe for NnHmc {
     const FIGURES: &'static [&'static str] =
@@ -167,4 +214,4 @@ fn sorted(values: &Tensor) -> Result<Vec<f64>> {
     Ok(values)
 }
 
-export_sampler!(NnHmc, train, probe);
+export_sampler!(NnHmc, train, probe, fused, fused_train);

@@ -55,6 +55,11 @@ impl Network {
         Self { name: "position", dim, hidden, second: 2.0 / 3.0 }
     }
 
+    /// The first of its slots, which follow each other: matrices with their biases, then logarithms of scales.
+    pub fn first_slot(&self) -> String {
+        self.slot("first")
+    }
+
     /// Appends its parameters to a layout.
     pub fn declare(&self, layout: Layout) -> Layout {
         let (d, h) = (self.dim, self.hidden);

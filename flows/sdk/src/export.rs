@@ -87,7 +87,8 @@ macro_rules! export_flow {
 ///
 /// After the type come its capabilities: `train` for types that implement [`Trained`](crate::Trained), `adapt` for
 /// [`Adapt`](crate::Adapt), `probe` for [`ChainProbe`](crate::ChainProbe), `fused` for
-/// [`FusedSampler`](crate::FusedSampler). Name and version are those of the crate.
+/// [`FusedSampler`](crate::FusedSampler), `fused_train` for [`FusedTrained`](crate::FusedTrained). Name and version are those
+/// of the crate.
 #[macro_export]
 macro_rules! export_sampler {
     ($sampler:ty $(, $capability:ident)* $(,)?) => {
@@ -119,6 +120,7 @@ macro_rules! export_sampler {
                 adapt: $crate::export_sampler!(@adapt $sampler; $($capability)*),
                 probe: $crate::export_sampler!(@probe $sampler; $($capability)*),
                 transition_rows: $crate::export_sampler!(@rows $sampler; $($capability)*),
+                transition_gradient: $crate::export_sampler!(@gradient $sampler; $($capability)*),
             };
 
             $crate::export_plugin!(describe, ::core::ptr::null(), &raw const SAMPLER);
@@ -127,6 +129,9 @@ macro_rules! export_sampler {
     (@rows $sampler:ty; fused $($rest:ident)*) => { Some($crate::thunk::transition_rows::<$sampler>) };
     (@rows $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@rows $sampler; $($rest)*) };
     (@rows $sampler:ty;) => { None };
+    (@gradient $sampler:ty; fused_train $($rest:ident)*) => { Some($crate::thunk::transition_gradient::<$sampler>) };
+    (@gradient $sampler:ty; $skip:ident $($rest:ident)*) => { $crate::export_sampler!(@gradient $sampler; $($rest)*) };
+    (@gradient $sampler:ty;) => { None };
     (@transition $sampler:ty; train $($rest:ident)*) => { $crate::thunk::transition_taped::<$sampler> };
     (@transition $sampler:ty; $skip:ident $($rest:ident)*) => {
         $crate::export_sampler!(@transition $sampler; $($rest)*)

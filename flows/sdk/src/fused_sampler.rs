@@ -3,7 +3,7 @@
 //! The kernel stands beside the definition in tensor operations, and a law holds the two equal. It is called by several
 //! threads at once, each with chains of its own.
 
-use crate::{Element, Result, Sampler};
+use crate::{Element, Result, Sampler, Trained};
 
 /// Where chains are, and what the target says there: [`Point`](crate::Point) on slices.
 #[derive(Clone, Copy, Debug)]
@@ -47,5 +47,39 @@ pub trait FusedSampler: Sampler + Sync {
         beta: f64,
         first: usize,
         to: TransitionRows<'_, T>,
+    ) -> Result<()>;
+}
+
+/// Proposals that were just made, and where their cotangents go.
+#[derive(Debug)]
+pub struct Proposals<'a, T> {
+    /// Where chains were asked to go, `[m, d]`.
+    pub proposal: &'a [T],
+    /// Probability of going there, `[m]`.
+    pub accept: &'a [T],
+    /// ∂/∂ proposal `[m, d]`, to be written.
+    pub grad_proposal: &'a mut [T],
+    /// ∂/∂ accept `[m]`, to be written.
+    pub grad_accept: &'a mut [T],
+}
+
+/// Writes the cotangents of proposals: the derivative of whatever they are for.
+pub type PullProposals<'a, T> = dyn FnMut(Proposals<'_, T>) -> Result<()> + 'a;
+
+/// A sampler whose reverse pass is a kernel of its own, too.
+pub trait FusedTrained: FusedSampler + Trained {
+    /// [`FusedSampler::transition_rows`], and adds to `grad` `[P]` the gradient of Σ proposal·grad_proposal +
+    /// Σ accept·grad_accept, whose cotangents `pull` tells, a few chains at a time and in their order.
+    #[allow(clippy::too_many_arguments, reason = "those of a transition, and its derivative's")]
+    fn transition_gradient<T: Element>(
+        &self,
+        params: &[T],
+        from: PointRows<'_, T>,
+        seed: u64,
+        beta: f64,
+        first: usize,
+        to: TransitionRows<'_, T>,
+        pull: &mut PullProposals<'_, T>,
+        grad: &mut [T],
     ) -> Result<()>;
 }

@@ -39,7 +39,7 @@ pub use export::{describe_flow, describe_sampler};
 pub use flow::{About, Bijection, Density, Draws, Flow, Inverse, Probe, Setup};
 pub use flow_kernels as kernels;
 pub use fused::{Fused, FusedDensity, Pull, Rows};
-pub use fused_sampler::{FusedSampler, PointRows, TransitionRows};
+pub use fused_sampler::{FusedSampler, FusedTrained, PointRows, Proposals, PullProposals, TransitionRows};
 pub use layout::{Init, Layout, Params, Slice};
 pub use sampler::{Adapt, ChainProbe, Point, Sampler, Seen, Trained, Transition};
 pub use target::{Oracle, Target};

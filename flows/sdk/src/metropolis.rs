@@ -6,9 +6,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use flow_kernels::noise;
-use flow_kernels::philox::{Stream, derive_seed};
+use flow_kernels::philox::derive_seed;
 
-use crate::{Base, Element, Point, Result, Setup, Transition};
+use crate::{Base, Element, Point, PointRows, Result, Setup, Transition, TransitionRows};
 
 /// Streams of one transition.
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +27,9 @@ pub fn normals(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
 
 /// A fair sign `[n, 1]`, 1 or −1: the direction of time of a trajectory.
 pub fn signs(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
-    let mut stream = Stream::new(derive_seed(seed, Noise::Direction as u64, 0));
-    column(setup, (0..n).map(|_| if stream.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect())
+    let mut signs = vec![0.0f64; n];
+    signs_rows(seed, 0, &mut signs);
+    column(setup, signs)
 }
 
 /// Uniform factors `[n, 1]` in [1 − jitter, 1 + jitter]: trajectories of one fixed length resonate (Mackenzie, Biometrika
@@ -44,16 +45,16 @@ pub fn normals_rows<T: Element>(seed: u64, first: usize, dim: usize, out: &mut [
     noise::normals(derive_seed(seed, Noise::Momentum as u64, 0), first * dim, out);
 }
 
+/// [`signs`] on slices: those of rows `first..`.
+pub fn signs_rows<T: Element>(seed: u64, first: usize, out: &mut [T]) {
+    noise::signs(derive_seed(seed, Noise::Direction as u64, 0), first, out);
+}
+
 /// [`jitters`] on slices: those of rows `first..`.
 pub fn jitters_rows<T: Element>(seed: u64, first: usize, jitter: f64, out: &mut [T]) {
     noise::uniforms(derive_seed(seed, Noise::Jitter as u64, 0), first, out);
     let jitter = T::of(jitter);
     out.iter_mut().for_each(|u| *u = T::ONE + jitter * (*u + *u - T::ONE));
-}
-
-/// The uniforms by which [`choose`] accepts rows `first..`.
-pub fn uniforms_rows(seed: u64, first: usize, out: &mut [f64]) {
-    noise::uniforms(derive_seed(seed, Noise::Acceptance as u64, 0), first, out);
 }
 
 /// H(x, p) = ½ pᵀp − log γ(x) of momenta `[n, d]` in units of their masses: `[n]`.
@@ -75,7 +76,7 @@ pub fn acceptance(log_ratio: &Tensor) -> Result<Tensor> {
 pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: Tensor) -> Result<Transition> {
     let n = from.x.dim(0)?;
     let mut uniforms = vec![0.0; n];
-    uniforms_rows(seed, 0, &mut uniforms);
+    uniforms_of(seed, 0, &mut uniforms);
     // Compared in f64: in f32 a probability below its spacing could never be drawn.
     let probability = accept.detach().to_dtype(DType::F64)?.to_vec1::<f64>()?;
     let goes: Vec<u8> = probability.iter().zip(&uniforms).map(|(p, u)| u8::from(u < p)).collect();
@@ -90,6 +91,35 @@ pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: T
         grad: proposed.grad.as_ref().zip(from.grad.as_ref()).map(|(there, here)| rows(there, here)).transpose()?,
     };
     Ok(Transition { next, proposal: proposed.x, accept })
+}
+
+/// [`choose`] on slices, for rows `first..`: from their proposals and acceptance in `to`, where `value` and `grad` are the
+/// target's word on the proposals, to where they are next. `uniforms` is memory to work in.
+pub fn choose_rows<T: Element>(
+    (seed, first): (u64, usize),
+    from: PointRows<'_, T>,
+    (value, grad): (&[T], &[T]),
+    to: &mut TransitionRows<'_, T>,
+    uniforms: &mut Vec<f64>,
+) {
+    let dim = from.x.len() / from.log_density.len().max(1);
+    uniforms.resize(to.accept.len(), 0.0);
+    uniforms_of(seed, first, uniforms);
+    for (row, (&accept, &uniform)) in to.accept.iter().zip(&*uniforms).enumerate() {
+        let cells = row * dim..(row + 1) * dim;
+        // Compared in f64, as above.
+        let goes = uniform < accept.wide();
+        let (there, slope, value) =
+            if goes { (&*to.proposal, grad, value[row]) } else { (from.x, from.grad, from.log_density[row]) };
+        to.x[cells.clone()].copy_from_slice(&there[cells.clone()]);
+        to.grad[cells.clone()].copy_from_slice(&slope[cells]);
+        to.log_density[row] = value;
+    }
+}
+
+/// The uniforms that accept rows `first..`.
+fn uniforms_of(seed: u64, first: usize, out: &mut [f64]) {
+    noise::uniforms(derive_seed(seed, Noise::Acceptance as u64, 0), first, out);
 }
 
 fn column(setup: &Setup, values: Vec<f64>) -> Result<Tensor> {

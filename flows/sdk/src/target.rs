@@ -133,6 +133,23 @@ impl Target {
         }
     }
 
+    /// [`Target::hvp`] on slices: x, v `[m, d]` → out `[m, d]`.
+    pub fn hvp_rows<T: Element>(&self, x: &[T], v: &[T], dim: usize, out: &mut [T]) -> Result<()> {
+        let shape = [x.len() / dim, dim];
+        match &self.0 {
+            Source::Host(Host(raw)) => {
+                let (mut x, mut v, mut out) = (View::of(x, &shape), View::of(v, &shape), ViewMut::of(out, &shape));
+                // SAFETY: as above.
+                self.call_rows(|call| unsafe { ((**raw).hvp)((**raw).context, x.raw(), v.raw(), out.raw(), call) })
+            }
+            _ => {
+                let tensor = |rows: &[T]| Tensor::from_slice(rows, &shape, &Device::Cpu);
+                out.copy_from_slice(&self.hvp(&tensor(x)?, &tensor(v)?)?.flatten_all()?.to_vec1::<T>()?);
+                Ok(())
+            }
+        }
+    }
+
     fn call_rows(&self, f: impl FnOnce(*mut abi::Call) -> i32) -> Result<()> {
         with_call(f).map_err(|failure| Error::Target(failure.message))
     }

@@ -4,13 +4,15 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use flow_sdk::abi::{self, DLTensor, SamplerTable};
 use flow_sdk::view;
-use flow_sdk::{Descriptor, Layout, Point, Transition};
+use flow_sdk::{Descriptor, Element, Layout, Point, Transition};
 use serde_json::{Map, Value};
+use targets::{Float, Out};
 
 use super::instance::{Instance, Tape, checked};
+use super::rows::with_elements;
 use super::{CountedTarget, Library, PluginError, Tempering};
 
 /// A sampler for one target, dtype and device.
@@ -71,16 +73,33 @@ impl HostSampler {
         self.instance.init(seed)
     }
 
-    /// Chains at x `[n, d]`, with what the tempered target says there; counted.
-    pub fn place(&self, x: &Tensor, tempering: Tempering) -> targets::Result<Point> {
-        let value = self.target.log_density(x)?;
-        let grad = if self.is_gradient_free() {
-            None
-        } else {
-            // Both at once count as one.
-            Some(tempering.slope(x, &self.target.uncounted().grad(x)?)?)
+    /// Chains at x `[n, d]`, with what the tempered target says there; counted once a row.
+    pub fn place(&self, x: &Tensor, tempering: Tempering) -> Result<Point, PluginError> {
+        match self.dtype() {
+            DType::F32 => self.place_as::<f32>(x, tempering),
+            _ => self.place_as::<f64>(x, tempering),
+        }
+    }
+
+    fn place_as<T: Element + Float>(&self, x: &Tensor, tempering: Tempering) -> Result<Point, PluginError> {
+        let x = x.contiguous().map_err(flow_sdk::Error::from)?;
+        let (n, dim) = x.dims2().map_err(flow_sdk::Error::from)?;
+        let mut value = vec![T::ZERO; n];
+        let mut slope = (!self.is_gradient_free()).then(|| vec![T::ZERO; n * dim]);
+        with_elements::<T, _>(&x, |x| {
+            let out = Out { value: Some(&mut value), grad: slope.as_deref_mut() };
+            self.target.evaluate_rows(x, out).map_err(|error| flow_sdk::Error::Target(error.to_string()))?;
+            tempering.temper_values(x, &mut value);
+            if let Some(slope) = &mut slope {
+                tempering.temper_slopes(x, slope);
+            }
+            Ok::<_, flow_sdk::Error>(())
+        })??;
+        let build = || -> candle_core::Result<Point> {
+            let grad = slope.map(|slope| Tensor::from_vec(slope, (n, dim), &Device::Cpu)).transpose()?;
+            Ok(Point { log_density: Tensor::from_vec(value, n, &Device::Cpu)?, grad, x })
         };
-        Ok(Point { log_density: tempering.value(x, &value)?, grad, x: x.clone() })
+        Ok(build().map_err(flow_sdk::Error::from)?)
     }
 
     /// Moves every chain once, at the tempered target.

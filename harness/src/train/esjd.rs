@@ -11,14 +11,18 @@
 //! Both kinds go through the sampler together: the first half of its rows are p, the second q. Shapes: x `[n, d]`.
 //! Deviation: a chain whose proposal is not finite moves nothing, instead of spoiling the mean.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 use flow_kernels::philox::derive_seed;
-use flow_sdk::Base;
+use flow_kernels::real::Real;
+use flow_sdk::{Base, Element, Point, Proposals, Transition};
 use serde::{Deserialize, Serialize};
+use targets::Float;
 
 use super::At;
 use crate::cell;
-use crate::host::{HostSampler, Tempering};
+use crate::host::{HostSampler, PullProposals, Tempering};
 
 /// Keeps 1/δ finite.
 const FLOOR: f64 = 1e-4;
@@ -61,36 +65,111 @@ impl Esjd {
         };
         let x = Tensor::cat(&[running, base(1)?], 0)?;
         let from = sampler.place(&x, tempering)?;
-        let (step, tape) = sampler.transition_taped(at.params, &from, at.seed, tempering)?;
+        let jumps = Jumps { settings: &self.settings, batch };
+        let (step, grad) = match sampler.transition_gradient(at.params, &from, at.seed, tempering, &jumps)? {
+            Some(both) => both,
+            None => jumps.by_tape(sampler, at.params, &from, at.seed, tempering)?,
+        };
         *at.chains = Some(step.next.x.narrow(0, 0, batch)?.contiguous()?);
+        let jump = match sampler.dtype() {
+            DType::F32 => jumps.sum::<f32>(&x, &step)?,
+            _ => jumps.sum::<f64>(&x, &step)?,
+        };
+        Ok((grad, jump))
+    }
+}
 
-        let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-        let jumps = wide(&(&step.proposal - &x)?)?;
-        let accept = wide(&step.accept)?;
-        let (mut grad_jump, mut grad_accept) = (vec![0.0; jumps.len()], vec![0.0; accept.len()]);
-        let (mut loss, mut jump, scale) = (0.0, 0.0, self.settings.scale);
-        let rows = jumps.chunks_exact(self.dim).zip(grad_jump.chunks_exact_mut(self.dim));
-        for (index, ((row, grad), (accept, grad_accept))) in rows.zip(accept.iter().zip(&mut grad_accept)).enumerate() {
-            let weight = if index < batch { 1.0 } else { self.settings.burn_in } / batch as f64;
-            let square: f64 = row.iter().map(|v| v * v).sum();
-            let square = if square.is_finite() { square } else { 0.0 };
-            let delta = square * accept + FLOOR;
-            loss += weight * (scale / delta - delta / scale);
-            if index < batch {
-                jump += delta / batch as f64;
+/// The loss as a sum over chains: `batch` that are run, as many from the base.
+struct Jumps<'a> {
+    settings: &'a cell::Esjd,
+    batch: usize,
+}
+
+/// What one chain adds to the loss.
+struct Term {
+    /// ‖x′ − x‖²; zero where that is not finite.
+    square: f64,
+    /// δ.
+    delta: f64,
+    loss: f64,
+    /// ∂ loss/∂ δ.
+    slope: f64,
+}
+
+impl Jumps<'_> {
+    fn term<T: Real>(&self, chain: usize, x: &[T], proposal: &[T], accept: T) -> Term {
+        let weight = if chain < self.batch { 1.0 } else { self.settings.burn_in } / self.batch as f64;
+        let scale = self.settings.scale;
+        let square: f64 = x.iter().zip(proposal).map(|(x, to)| (*to - *x).wide().powi(2)).sum();
+        let square = if square.is_finite() { square } else { 0.0 };
+        let delta = square * accept.wide() + FLOOR;
+        let loss = weight * (scale / delta - delta / scale);
+        Term { square, delta, loss, slope: -weight * (scale / (delta * delta) + 1.0 / scale) }
+    }
+
+    /// The loss, and how the chains that are run did.
+    fn sum<T: Element>(&self, x: &Tensor, step: &Transition) -> anyhow::Result<Jump> {
+        let (x, proposal) = (x.flatten_all()?.to_vec1::<T>()?, step.proposal.flatten_all()?.to_vec1::<T>()?);
+        let accept = step.accept.to_vec1::<T>()?;
+        let (dim, n) = (x.len() / accept.len().max(1), self.batch as f64);
+        let mut jump = Jump { loss: 0.0, square: 0.0, acceptance: 0.0 };
+        let rows = x.chunks_exact(dim).zip(proposal.chunks_exact(dim)).zip(accept);
+        for (chain, ((x, proposal), accept)) in rows.enumerate() {
+            let term = self.term(chain, x, proposal, accept);
+            jump.loss += term.loss;
+            if chain < self.batch {
+                jump.square += term.delta / n;
+                jump.acceptance += accept.wide() / n;
             }
-            if square == 0.0 {
+        }
+        Ok(jump)
+    }
+
+    /// Where the sampler has no kernels.
+    fn by_tape(
+        &self,
+        sampler: &HostSampler,
+        params: &Tensor,
+        from: &Point,
+        seed: u64,
+        tempering: Tempering,
+    ) -> anyhow::Result<(Transition, Tensor)> {
+        let (step, tape) = sampler.transition_taped(params, from, seed, tempering)?;
+        let (n, dim) = from.x.dims2()?;
+        let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+        let (x, proposal, accept) = (wide(&from.x)?, wide(&step.proposal)?, wide(&step.accept)?);
+        let (mut grad_proposal, mut grad_accept) = (vec![0.0; n * dim], vec![0.0; n]);
+        let made = Proposals {
+            proposal: &proposal,
+            accept: &accept,
+            grad_proposal: &mut grad_proposal,
+            grad_accept: &mut grad_accept,
+        };
+        self.pull(0..n, &x, made)?;
+        let grad_proposal = Tensor::from_vec(grad_proposal, (n, dim), &Device::Cpu)?.to_dtype(sampler.dtype())?;
+        let grad_accept = Tensor::from_vec(grad_accept, n, &Device::Cpu)?.to_dtype(sampler.dtype())?;
+        let grad = sampler.backward(tape, tempering, &grad_proposal, &grad_accept)?;
+        Ok((step, grad))
+    }
+}
+
+impl PullProposals for Jumps<'_> {
+    fn pull<T: Element + Float>(&self, chains: Range<usize>, x: &[T], made: Proposals<'_, T>) -> flow_sdk::Result<()> {
+        let Proposals { proposal, accept, grad_proposal, grad_accept } = made;
+        let dim = x.len() / chains.len().max(1);
+        for (row, chain) in chains.enumerate() {
+            let cells = row * dim..(row + 1) * dim;
+            let (x, to, out) = (&x[cells.clone()], &proposal[cells.clone()], &mut grad_proposal[cells]);
+            let term = self.term(chain, x, to, accept[row]);
+            if term.square == 0.0 {
+                out.fill(T::ZERO);
+                grad_accept[row] = T::ZERO;
                 continue;
             }
-            let slope = -weight * (scale / (delta * delta) + 1.0 / scale);
-            grad.iter_mut().zip(row).for_each(|(grad, v)| *grad = slope * 2.0 * v * accept);
-            *grad_accept = slope * square;
+            let factor = T::of(2.0 * term.slope * accept[row].wide());
+            out.iter_mut().zip(x.iter().zip(to)).for_each(|(out, (&x, &to))| *out = factor * (to - x));
+            grad_accept[row] = T::of(term.slope * term.square);
         }
-        let (n, dtype) = (2 * batch, sampler.dtype());
-        let grad_proposal = Tensor::from_vec(grad_jump, (n, self.dim), &Device::Cpu)?.to_dtype(dtype)?;
-        let grad_accept = Tensor::from_vec(grad_accept, n, &Device::Cpu)?.to_dtype(dtype)?;
-        let grad = sampler.backward(tape, tempering, &grad_proposal, &grad_accept)?;
-        let acceptance = accept[..batch].iter().sum::<f64>() / batch as f64;
-        Ok((grad, Jump { loss, square: jump, acceptance }))
+        Ok(())
     }
 }

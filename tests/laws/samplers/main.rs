@@ -21,7 +21,7 @@ use balance::as_many_go_as_come;
 use draws::{single_precision_agrees_with_double, transitions_are_a_function_of_the_seed};
 use evaluations::chains_carry_the_targets_word;
 use flow_sdk::kernels::integrator::{SCHEMES, Scheme, Stability};
-use fused::kernels_move_as_the_definition_does;
+use fused::{kernels_derive_as_the_definition_does, kernels_move_as_the_definition_does};
 use gradients::{backward_is_the_derivative, backward_reaches_all};
 use invariance::exact_draws_stay_exact;
 use moments::moments_are_the_targets;
@@ -89,6 +89,18 @@ fn gradient_reaches_every_parameter() {
 #[test]
 fn fused_transitions_are_the_definition() {
     kernels_move_as_the_definition_does::<hmc::Hmc>("hmc", &hmcs());
+    kernels_move_as_the_definition_does::<nn_hmc::NnHmc>("nn-hmc", &bent());
+}
+
+#[test]
+fn fused_gradients_are_the_definition() {
+    kernels_derive_as_the_definition_does::<nn_hmc::NnHmc>("nn-hmc", &bent());
+}
+
+/// Of one step and of some, of one panel of units and of two.
+fn bent() -> Vec<Value> {
+    let config = |n_steps: usize, hidden: usize, learn: bool| json!({"n_steps": n_steps, "hidden": hidden, "step_size": 0.1, "learn_step_size": learn});
+    vec![config(1, 3, false), config(3, 10, true), config(2, 35, true)]
 }
 
 /// So small that differences in every parameter are quick.

@@ -13,25 +13,25 @@ pub type Lanes<T> = [T; LANES];
 /// Lanes that are left after the first folding of a sum: one AVX-512 register of f32.
 pub const FOLDED: usize = 16;
 
-/// Reads `columns` of 1 to [`LANES`] rows `[m, d]`, each into one lane array. Lanes without a row repeat the last one, which is
+/// Reads `columns` of 1 to N rows `[m, d]`, each into one lane array. Lanes without a row repeat the last one, which is
 /// as good as any.
 #[inline(always)]
-pub fn gather<T: Real>(rows: &[T], d: usize, columns: Range<usize>, block: &mut [Lanes<T>]) {
+pub fn gather<T: Real, const N: usize>(rows: &[T], d: usize, columns: Range<usize>, block: &mut [[T; N]]) {
     let m = rows.len() / d;
-    if let (2, LANES, [first, second, ..]) = (d, m, &mut *block) {
+    if let (2, true, [first, second, ..]) = (d, m == N, &mut *block) {
         // A stride that the compiler knows becomes shuffles of whole registers.
-        let rows = &rows[..2 * LANES];
-        for j in 0..LANES {
+        let rows = &rows[..2 * N];
+        for j in 0..N {
             first[j] = rows[2 * j];
         }
-        for j in 0..LANES {
+        for j in 0..N {
             second[j] = rows[2 * j + 1];
         }
         return;
     }
     for (lanes, i) in block.iter_mut().zip(columns) {
-        if m == LANES {
-            let rows = &rows[..LANES * d];
+        if m == N {
+            let rows = &rows[..N * d];
             for (j, lane) in lanes.iter_mut().enumerate() {
                 *lane = rows[j * d + i];
             }
@@ -45,7 +45,7 @@ pub fn gather<T: Real>(rows: &[T], d: usize, columns: Range<usize>, block: &mut 
 
 /// Writes `columns` of the first rows.
 #[inline(always)]
-pub fn scatter<T: Real>(block: &[Lanes<T>], d: usize, columns: Range<usize>, rows: &mut [T]) {
+pub fn scatter<T: Real, const N: usize>(block: &[[T; N]], d: usize, columns: Range<usize>, rows: &mut [T]) {
     if let (2, [first, second, ..]) = (d, block) {
         for ((row, &first), &second) in rows.chunks_exact_mut(2).zip(first).zip(second) {
             row[0] = first;
@@ -64,7 +64,7 @@ pub fn scatter<T: Real>(block: &[Lanes<T>], d: usize, columns: Range<usize>, row
 ///
 /// Loops that write one array vectorise; those that write several at once were found not to.
 #[inline(always)]
-pub(super) fn map<T: Real>(a: &Lanes<T>, f: impl Fn(T) -> T) -> Lanes<T> {
+pub fn map<T: Real>(a: &Lanes<T>, f: impl Fn(T) -> T) -> Lanes<T> {
     let mut out = [T::ZERO; LANES];
     for j in 0..LANES {
         out[j] = f(a[j]);
@@ -74,7 +74,7 @@ pub(super) fn map<T: Real>(a: &Lanes<T>, f: impl Fn(T) -> T) -> Lanes<T> {
 
 /// f of each lane of two.
 #[inline(always)]
-pub(super) fn map2<T: Real>(a: &Lanes<T>, b: &Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
+pub fn map2<T: Real>(a: &Lanes<T>, b: &Lanes<T>, f: impl Fn(T, T) -> T) -> Lanes<T> {
     let mut out = [T::ZERO; LANES];
     for j in 0..LANES {
         out[j] = f(a[j], b[j]);
@@ -84,7 +84,7 @@ pub(super) fn map2<T: Real>(a: &Lanes<T>, b: &Lanes<T>, f: impl Fn(T, T) -> T) -
 
 /// f of each lane of three.
 #[inline(always)]
-pub(super) fn map3<T: Real>(a: &Lanes<T>, b: &Lanes<T>, c: &Lanes<T>, f: impl Fn(T, T, T) -> T) -> Lanes<T> {
+pub fn map3<T: Real>(a: &Lanes<T>, b: &Lanes<T>, c: &Lanes<T>, f: impl Fn(T, T, T) -> T) -> Lanes<T> {
     let mut out = [T::ZERO; LANES];
     for j in 0..LANES {
         out[j] = f(a[j], b[j], c[j]);

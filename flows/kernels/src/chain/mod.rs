@@ -5,7 +5,7 @@ mod layers;
 mod planar;
 mod radial;
 
-pub use block::{FOLDED, LANES, Lanes, gather, scatter};
+pub use block::{FOLDED, LANES, Lanes, gather, map, map2, map3, scatter};
 pub use layers::{Block, Layers, Way, pull, push};
 pub use planar::Planar;
 pub use radial::Radial;

@@ -182,13 +182,13 @@ impl<T: Real> Layer<'_, T> {
         then: impl FnMut(usize, &mut [Row<T>]),
     ) {
         let bias = if bias { self.bias } else { &[] };
-        product::<L, T>(out, bias, x, self.up, [self.inputs, self.outputs], m, then);
+        product::<L, T, _>(out, bias, x, self.up, [self.inputs, self.outputs], m, then);
     }
 
     /// out = y W, panel by panel followed by `then`; `out` as in [`product`].
     #[inline(always)]
     pub fn down<L: Shape>(&self, out: &mut [Row<T>], y: &[Row<T>], m: usize, then: impl FnMut(usize, &mut [Row<T>])) {
-        product::<L, T>(out, &[], y, self.down, [self.outputs, self.inputs], m, then);
+        product::<L, T, _>(out, &[], y, self.down, [self.outputs, self.inputs], m, then);
     }
 }
 

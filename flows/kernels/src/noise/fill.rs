@@ -1,4 +1,4 @@
-//! Slices of normals, uniforms, soft uniforms.
+//! Slices of normals, uniforms, fair signs, soft uniforms.
 //!
 //! Block b of Philox (counter [b, b ≫ 32, 0, 0], key = seed) gives words 4b…4b+3 of the row, and, for f64, the block of
 //! counter [b, b ≫ 32, 0, 1] their lower halves, so that both precisions draw the same points. Uniform i is word i.
@@ -20,6 +20,11 @@ pub fn normals<T: Real>(seed: u64, first: usize, out: &mut [T]) {
 /// Uniforms on the open interval (0, 1) number `first`, `first + 1`, … under `seed`.
 pub fn uniforms<T: Real>(seed: u64, first: usize, out: &mut [T]) {
     dispatch!(_L => fill::<T, 4, { 4 * BLOCKS }>(seed, first, out, uniforms_of::<T>));
+}
+
+/// Fair signs, 1 or −1, number `first`, `first + 1`, … under `seed`: the lowest bit of word i.
+pub fn signs<T: Real>(seed: u64, first: usize, out: &mut [T]) {
+    dispatch!(_L => fill::<T, 4, { 4 * BLOCKS }>(seed, first, out, signs_of::<T>));
 }
 
 /// Soft uniforms about zero number `first`, `first + 1`, … under `seed`: uniform of width `width` plus a logistic of scale
@@ -96,6 +101,15 @@ fn uniforms_of<T: Real>(words: &Words, low: &Words, out: &mut Columns<T, 4>) {
             let end = T::nearer_end(word, low);
             let far = (T::ONE - end).min(T::BELOW_ONE);
             *out = if word >> 31 == 1 { far } else { end };
+        }
+    }
+}
+
+#[inline(always)]
+fn signs_of<T: Real>(words: &Words, _: &Words, out: &mut Columns<T, 4>) {
+    for (words, out) in words.iter().zip(out) {
+        for (&word, out) in words.iter().zip(out) {
+            *out = if word & 1 == 0 { T::ONE } else { -T::ONE };
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Laws of base noise: addresses, agreement of precisions, distributions.
 
 use super::blocks::{BLOCKS, blocks};
-use super::{normals, soft_uniforms, uniforms};
-use crate::philox::{philox4x32, split};
+use super::{normals, signs, soft_uniforms, uniforms};
+use crate::philox::{Stream, philox4x32, split};
 use crate::real::Real;
 use crate::simd::{Width, at, available};
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -176,4 +176,18 @@ fn uniforms_keep_away_from_both_ends() {
     }
     law::<f32>(0.5f64.powi(33));
     law::<f64>(0.5f64.powi(53));
+}
+
+/// Signs are the lowest bits of a stream's words, from wherever one starts.
+#[test]
+fn signs_are_the_lowest_bits() {
+    let mut stream = Stream::new(11);
+    let expected: Vec<f32> = (0..1000).map(|_| if stream.next_u32() & 1 == 0 { 1.0 } else { -1.0 }).collect();
+    for &width in available() {
+        for first in [0, 1, 6, 257] {
+            let mut out = vec![0.0f32; 1000 - first];
+            at(width, || signs(11, first, &mut out));
+            assert_eq!(out, expected[first..], "{width:?} from {first}");
+        }
+    }
 }

@@ -5,4 +5,4 @@ mod fill;
 #[cfg(test)]
 mod laws;
 
-pub use fill::{normals, soft_uniforms, uniforms};
+pub use fill::{normals, signs, soft_uniforms, uniforms};

@@ -22,8 +22,8 @@ pub fn accumulate<L: Shape, T: Real>(out: &mut [Row<T>], pairs: &[Pair<'_, T>], 
 
 /// At most 32 rows of one panel; its factors start at `at`.
 #[inline(always)]
-fn square<L: Shape, T: Real, const M: usize, const N: usize>(
-    out: &mut [Row<T>],
+fn square<L: Shape, T: Real, const M: usize, const N: usize, const W: usize>(
+    out: &mut [[T; W]],
     pairs: &[Pair<'_, T>],
     scale: T,
     at: [usize; 2],
@@ -36,8 +36,8 @@ fn square<L: Shape, T: Real, const M: usize, const N: usize>(
 
 #[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
 #[inline(always)]
-fn block<L: Shape, T: Real, const R: usize, const N: usize>(
-    out: &mut [Row<T>],
+fn block<L: Shape, T: Real, const R: usize, const N: usize, const W: usize>(
+    out: &mut [[T; W]],
     pairs: &[Pair<'_, T>],
     scale: T,
     at: [usize; 2],
@@ -45,7 +45,7 @@ fn block<L: Shape, T: Real, const R: usize, const N: usize>(
     from: usize,
     column: usize,
 ) {
-    let out: &mut [Row<T>; R] = (&mut out[from..from + R]).try_into().expect("R rows");
+    let out: &mut [[T; W]; R] = (&mut out[from..from + R]).try_into().expect("R rows");
     let mut sums = [[T::ZERO; N]; R];
     for (left, right) in pairs {
         sums = down::<L, T, R, N>(sums, &left[at[0]..][..m], from, &right[at[1]..][..m], column);

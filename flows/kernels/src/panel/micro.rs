@@ -9,10 +9,10 @@ use crate::simd::Level;
 
 /// `sums[r][c] += Σ_k left[r][k]·right[k][column + c]`, k over the rows of `right`: the left factor along its rows.
 #[inline(always)]
-pub fn along<L: Level, T: Real, const M: usize, const N: usize>(
+pub fn along<L: Level, T: Real, const M: usize, const N: usize, const W: usize>(
     mut sums: [[T; N]; M],
     left: &[Row<T>; M],
-    right: &[Row<T>],
+    right: &[[T; W]],
     column: usize,
 ) -> [[T; N]; M] {
     for (k, right) in right.iter().enumerate().take(PANEL) {
@@ -72,6 +72,6 @@ fn outer<L: Level, T: Real, const M: usize, const N: usize>(
 
 /// Columns column..column + N of a row.
 #[inline(always)]
-pub fn read<T: Real, const N: usize>(row: &Row<T>, column: usize) -> [T; N] {
+pub fn read<T: Real, const N: usize, const W: usize>(row: &[T; W], column: usize) -> [T; N] {
     row[column..][..N].try_into().expect("a tile lies within a panel")
 }

@@ -15,39 +15,40 @@ pub const NARROW: usize = 8;
 /// panel while it is in cache.
 ///
 /// `out` holds all panels, or one, which is overwritten when `then` has seen it.
+/// Rows of `right` and `out` are of any width W, which is that of a panel where they are panels.
 /// `left` ⌈inner/32⌉ panels `[m][32]`; `right` a panel `[inner][32]` for each panel `[m][32]` of `out`; `bias` a row for each,
 /// or none. Padding of `out` comes from padding of `right` and `bias`, or is zero.
 #[inline(always)]
-pub fn product<L: Shape, T: Real>(
-    out: &mut [Row<T>],
-    bias: &[Row<T>],
+pub fn product<L: Shape, T: Real, const W: usize>(
+    out: &mut [[T; W]],
+    bias: &[[T; W]],
     left: &[Row<T>],
-    right: &[Row<T>],
+    right: &[[T; W]],
     [inner, outputs]: [usize; 2],
     m: usize,
-    mut then: impl FnMut(usize, &mut [Row<T>]),
+    mut then: impl FnMut(usize, &mut [[T; W]]),
 ) {
     let left = &left[..panels(inner) * m];
     let stride = if out.len() == m { 0 } else { m };
     for (j, right) in right.chunks_exact(inner).enumerate() {
         let out = &mut out[j * stride..][..m];
-        let bias = bias.get(j).copied().unwrap_or([T::ZERO; PANEL]);
+        let bias = bias.get(j).copied().unwrap_or([T::ZERO; W]);
         if outputs <= NARROW {
-            out.fill([T::ZERO; PANEL]);
+            out.fill([T::ZERO; W]);
             tiled_narrow!(L, T, panel(out, &bias, left, right, NARROW));
         } else {
-            tiled!(L, T, panel(out, &bias, left, right, PANEL));
+            tiled!(L, T, panel(out, &bias, left, right, W));
         }
         then(j, out);
     }
 }
 
 #[inline(always)]
-fn panel<L: Shape, T: Real, const M: usize, const N: usize>(
-    out: &mut [Row<T>],
-    bias: &Row<T>,
+fn panel<L: Shape, T: Real, const M: usize, const N: usize, const W: usize>(
+    out: &mut [[T; W]],
+    bias: &[T; W],
     left: &[Row<T>],
-    right: &[Row<T>],
+    right: &[[T; W]],
     columns: usize,
 ) {
     for column in (0..columns).step_by(N) {
@@ -57,11 +58,11 @@ fn panel<L: Shape, T: Real, const M: usize, const N: usize>(
 
 /// R points from `from`, N columns.
 #[inline(always)]
-fn block<L: Shape, T: Real, const R: usize, const N: usize>(
-    out: &mut [Row<T>],
-    bias: &Row<T>,
+fn block<L: Shape, T: Real, const R: usize, const N: usize, const W: usize>(
+    out: &mut [[T; W]],
+    bias: &[T; W],
     left: &[Row<T>],
-    right: &[Row<T>],
+    right: &[[T; W]],
     from: usize,
     column: usize,
 ) {
@@ -69,7 +70,7 @@ fn block<L: Shape, T: Real, const R: usize, const N: usize>(
     let mut sums = [read(bias, column); R];
     for (left, right) in left.chunks_exact(m).zip(right.chunks(PANEL)) {
         let left: &[Row<T>; R] = left[from..from + R].try_into().expect("R rows");
-        sums = along::<L, T, R, N>(sums, left, right, column);
+        sums = along::<L, T, R, N, W>(sums, left, right, column);
     }
     for (out, sums) in out[from..from + R].iter_mut().zip(&sums) {
         out[column..column + N].copy_from_slice(sums);

@@ -17,7 +17,7 @@ mod tensor;
 use std::ffi::c_void;
 
 pub use flow::{FlowTable, Pull};
-pub use sampler::{Point, SamplerTable, TransitionRowsFn};
+pub use sampler::{Point, SamplerTable, TransitionGradientFn, TransitionRowsFn};
 pub use tensor::{Call, DEVICE_CPU, DEVICE_CUDA, DLDataType, DLDevice, DLTensor, TYPE_FLOAT, Text};
 
 /// Name of the exported entry function, of type [`Entry`].

@@ -4,13 +4,13 @@ use std::ffi::c_void;
 
 use candle_core::DType;
 
+use super::cotangents::ask;
 use super::flow::{density, sample};
 use super::guard::guard;
 use super::instance::{OfFlow, live};
 use crate::abi::{self, Call, DECLINED, DLTensor};
 use crate::fused::Rows;
-use crate::text::with_call;
-use crate::view::{View, ViewMut, dtype_of, elements, elements_mut};
+use crate::view::{dtype_of, elements, elements_mut};
 use crate::{Element, Error, Fused, FusedDensity, Result};
 
 /// Calls a generic function for the element type of the parameters.
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn sample_gradient<F: Fused>(
         let pull = pull.ok_or_else(|| Error::View("null pull".into()))?;
         let dim = flow.setup().dim;
         let rows = first as usize..(first + n) as usize;
-        flow.sample_gradient(params, seed, rows, &mut |rows| ask(pull, dim, rows), grad)
+        flow.sample_gradient(params, seed, rows, &mut |rows| cotangents(pull, dim, rows), grad)
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
         let pull = unsafe { pull.as_ref() }.ok_or_else(|| Error::View("null pull".into()))?;
         let dim = flow.setup().dim;
         check(flow, params.len(), x.len(), x.len() / dim)?;
-        flow.density_gradient(params, x, seed, first as usize, &mut |rows| ask(pull, dim, rows), grad)
+        flow.density_gradient(params, x, seed, first as usize, &mut |rows| cotangents(pull, dim, rows), grad)
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
@@ -192,17 +192,9 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
     }
 }
 
-/// Asks the host for the cotangents of rows.
-fn ask<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Result<()> {
-    let m = rows.log_q.len();
-    let given = rows.grad_x.is_empty();
-    let (mut x, mut log_q) = (View::of(rows.x, &[m, dim]), View::of(rows.log_q, &[m]));
-    let mut grad_x = ViewMut::of(rows.grad_x, &[if given { 0 } else { m }, dim]);
-    let mut grad_log_q = ViewMut::of(rows.grad_log_q, &[m]);
-    let grad_x = if given { std::ptr::null_mut() } else { grad_x.raw() };
-    // SAFETY: the views live through the call.
-    with_call(|call| unsafe { (pull.cotangents)(pull.context, x.raw(), log_q.raw(), grad_x, grad_log_q.raw(), call) })
-        .map_err(|failure| Error::Target(failure.message))
+/// Those of a flow's rows.
+fn cotangents<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Result<()> {
+    ask(pull, dim, (rows.x, rows.log_q), (rows.grad_x, rows.grad_log_q))
 }
 
 /// Kernels index by these lengths.

@@ -4,13 +4,12 @@ use std::ffi::c_void;
 
 use candle_core::DType;
 
+use super::cotangents::ask;
 use super::guard::guard;
 use super::instance::{OfSampler, live};
-#[cfg(doc)]
-use crate::abi;
-use crate::abi::{Call, DECLINED, DLTensor, Point as RawPoint};
+use crate::abi::{self, Call, DECLINED, DLTensor, Point as RawPoint};
 use crate::view::{dtype_of, elements, elements_mut};
-use crate::{Element, Error, FusedSampler, PointRows, Result, TransitionRows};
+use crate::{Element, Error, FusedSampler, FusedTrained, PointRows, Proposals, Result, TransitionRows};
 
 /// # Safety
 /// As [`abi::SamplerTable::transition_rows`].
@@ -26,6 +25,19 @@ pub unsafe extern "C" fn transition_rows<S: FusedSampler>(
     accept: *mut DLTensor,
     call: *mut Call,
 ) -> i32 {
+    /// # Safety
+    /// As [`read`].
+    unsafe fn run<T: Element, S: FusedSampler>(
+        sampler: &S,
+        views: Views,
+        seed: u64,
+        beta: f64,
+        n: usize,
+    ) -> Result<()> {
+        // SAFETY: the caller vouches for the pointers.
+        let (params, from, to) = unsafe { read::<T, S>(sampler, views)? };
+        sampler.transition_rows(params, from, seed, beta, n, to)
+    }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
         if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !sampler.0.is_fused()) {
@@ -42,18 +54,68 @@ pub unsafe extern "C" fn transition_rows<S: FusedSampler>(
     }
 }
 
+/// # Safety
+/// As [`abi::SamplerTable::transition_gradient`].
+pub unsafe extern "C" fn transition_gradient<S: FusedTrained>(
+    instance: *mut c_void,
+    params: *const DLTensor,
+    from: *const RawPoint<*const DLTensor>,
+    seed: u64,
+    beta: f64,
+    first: u64,
+    next: *const RawPoint<*mut DLTensor>,
+    proposal: *mut DLTensor,
+    accept: *mut DLTensor,
+    pull: *const abi::Pull,
+    grad_params: *mut DLTensor,
+    call: *mut Call,
+) -> i32 {
+    /// # Safety
+    /// As [`read`]; so are the last two.
+    unsafe fn run<T: Element, S: FusedTrained>(
+        sampler: &S,
+        views: Views,
+        (seed, beta, first): (u64, f64, usize),
+        pull: *const abi::Pull,
+        grad: *mut DLTensor,
+    ) -> Result<()> {
+        // SAFETY: the caller vouches for the pointers.
+        let ((params, from, to), grad, pull) =
+            unsafe { (read::<T, S>(sampler, views)?, elements_mut::<T>(grad)?, pull.as_ref()) };
+        let (pull, dim) = (pull.ok_or_else(|| Error::View("null pull".into()))?, sampler.setup().dim);
+        if grad.len() != params.len() {
+            return Err(Error::View(format!("a gradient of {} for {} parameters", grad.len(), params.len())));
+        }
+        let mut pull = |made: Proposals<'_, T>| {
+            ask(pull, dim, (made.proposal, made.accept), (made.grad_proposal, made.grad_accept))
+        };
+        sampler.transition_gradient(params, from, seed, beta, first, to, &mut pull, grad)
+    }
+    // SAFETY: the host passes a live instance and valid pointers.
+    unsafe {
+        if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !sampler.0.is_fused()) {
+            return DECLINED;
+        }
+        guard(call, || {
+            let sampler = &live::<OfSampler<S>>(instance)?.0;
+            let (views, at) = ((params, from, next, proposal, accept), (seed, beta, first as usize));
+            match dtype_of(params)? {
+                DType::F32 => run::<f32, S>(sampler, views, at, pull, grad_params),
+                _ => run::<f64, S>(sampler, views, at, pull, grad_params),
+            }
+        })
+    }
+}
+
 type Views =
     (*const DLTensor, *const RawPoint<*const DLTensor>, *const RawPoint<*mut DLTensor>, *mut DLTensor, *mut DLTensor);
 
 /// # Safety
-/// The pointers are null or valid, and so are the points' views.
-unsafe fn run<T: Element, S: FusedSampler>(
+/// The pointers are null or valid, and so are the points' views, for as long as the result is used.
+unsafe fn read<'a, T: Element, S: FusedSampler>(
     sampler: &S,
     (params, from, next, proposal, accept): Views,
-    seed: u64,
-    beta: f64,
-    first: usize,
-) -> Result<()> {
+) -> Result<(&'a [T], PointRows<'a, T>, TransitionRows<'a, T>)> {
     let missing = || Error::View("null point".into());
     // SAFETY: the caller vouches for the pointers.
     unsafe {
@@ -81,6 +143,6 @@ unsafe fn run<T: Element, S: FusedSampler>(
         if !whole {
             return Err(Error::View(format!("the views of {m} chains in {dim} dimensions differ in size")));
         }
-        sampler.transition_rows(params, from, seed, beta, first, to)
+        Ok((params, from, to))
     }
 }

@@ -1,5 +1,6 @@
 //! The C functions behind the edge: of instances, of flows, of their kernels, of samplers, of tapes.
 
+mod cotangents;
 mod flow;
 mod fused;
 mod fused_sampler;
@@ -10,7 +11,7 @@ mod tape;
 
 pub use flow::{density, probe, sample};
 pub use fused::{density_gradient, fused_density, fused_sample, sample_gradient, sample_rows};
-pub use fused_sampler::transition_rows;
+pub use fused_sampler::{transition_gradient, transition_rows};
 pub use guard::{describe, guard};
 pub use instance::{OfFlow, OfSampler, create, destroy, init, layout};
 pub use sampler::{adapt, probe as chain_probe, transition, transition_taped};
