@@ -1,7 +1,8 @@
 //! One workload by the means of `harness run`, for measuring it beside other programs: the plugin behind its edge, the
 //! harness's own loop. Reads numbers of steps from standard input, answers with the seconds that they took.
 //!
-//! `step WORKLOAD [--threads N] [--dump FILE]`; a dump has one step's inputs and results as JSON, for others to check theirs.
+//! `step WORKLOAD [--threads N] [--batch N] [--params JSON] [--target JSON] [--dump FILE]`; the middle ones change a workload, a
+//! target is `{name: parameters}`; a dump has one step's inputs and results as JSON, for others to check theirs.
 
 use std::io::{BufRead, Write};
 use std::os::unix::process::CommandExt;
@@ -31,7 +32,7 @@ const BURN_IN: f64 = 1.0;
 struct Workload {
     plugin: &'static str,
     params: Value,
-    target: &'static str,
+    target: String,
     target_params: Value,
     objective: cell::Objective,
     batch: usize,
@@ -42,7 +43,7 @@ fn workload(name: &str) -> Result<Workload> {
     let flow = |plugin, params, batch| Workload {
         plugin,
         params,
-        target: "u1",
+        target: "u1".into(),
         target_params: json!({}),
         objective: cell::Objective::ReverseKl,
         batch,
@@ -61,7 +62,7 @@ fn workload(name: &str) -> Result<Workload> {
         "hmc" => Workload {
             plugin: "hmc",
             params: json!({"n_steps": 10, "step_size": 0.1, "jitter": 0.0}),
-            target: "icg",
+            target: "icg".into(),
             target_params: json!({"dim": 50}),
             objective: cell::Objective::Esjd,
             batch: 200,
@@ -69,7 +70,7 @@ fn workload(name: &str) -> Result<Workload> {
         "nn" => Workload {
             plugin: "nn-hmc",
             params: json!({"hidden": 10, "n_steps": 10}),
-            target: "scg",
+            target: "scg".into(),
             target_params: json!({}),
             objective: cell::Objective::Esjd,
             batch: 200,
@@ -89,7 +90,19 @@ fn main() -> Result<()> {
     }
     let name = arguments.first().context("which workload?")?;
     let dump = option("--dump");
-    pool(threads.parse()?)?.install(|| run(&workload(name)?, dump.map(String::as_str)))
+    let mut workload = workload(name)?;
+    if let Some(batch) = option("--batch") {
+        workload.batch = batch.parse().context("--batch")?;
+    }
+    if let Some(params) = option("--params") {
+        let changes: Map<String, Value> = serde_json::from_str(params).context("--params")?;
+        workload.params.as_object_mut().context("a map")?.extend(changes);
+    }
+    if let Some(target) = option("--target") {
+        let named: Map<String, Value> = serde_json::from_str(target).context("--target")?;
+        (workload.target, workload.target_params) = named.into_iter().next().context("--target names none")?;
+    }
+    pool(threads.parse()?)?.install(|| run(&workload, dump.map(String::as_str)))
 }
 
 fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
@@ -98,7 +111,7 @@ fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
     let library = Library::open(&directory.join(format!("lib{}.so", workload.plugin.replace('-', "_"))))?;
     let map = |value: &Value| -> Result<Map<String, Value>> { Ok(value.as_object().context("a map")?.clone()) };
     let target =
-        Rc::new(CountedTarget::new(targets::registry::build(workload.target, &map(&workload.target_params)?)?));
+        Rc::new(CountedTarget::new(targets::registry::build(&workload.target, &map(&workload.target_params)?)?));
     let params = map(&workload.params)?;
     match (workload.plugin, library.flow().is_some()) {
         (_, true) => {

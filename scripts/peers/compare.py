@@ -1,7 +1,7 @@
 """Times peers beside our program: windows of steps in turns, ratios paired by round; or whole cells of a sweep.
 
     compare.py [--threads 1] [--rounds 15] [--only planar-8 hmc] [--out results/peers]
-    compare.py --sweep [--cells 12]
+    compare.py --sweep [--cells 12] [--only ours jax]
 
 A peer whose `--check` on a fresh dump of ours fails is reported as failed and not timed; where our program has no dump,
 peers are timed and reported as unchecked. Ours is the example `step`, which speaks the same protocol. Writes
@@ -63,6 +63,8 @@ FLOWS, OBJECTIVES, LAYERS = ("planar", "radial"), ("reverse-kl", "data"), (2, 8,
 TARGETS = ("u1", "u2", "u3", "u4", "gaussian", "funnel")
 TARGETS_YAML = "[u1, u2, u3, u4, {gaussian: {dim: 2}}, {funnel: {dim: 10}}]"
 Cell = tuple[str, int, str, str]
+# Whose cells `--sweep` times.
+PROGRAMS = ("ours", "jax", "torch")
 
 
 class Ended(Exception):
@@ -186,7 +188,7 @@ def compare(args: argparse.Namespace) -> None:
     """Every workload asked for, one after another, all on the same processors."""
     protocol.limit_threads(args.threads)
     windows, rows = [], []
-    for workload in args.only or WORKLOADS:
+    for workload in [name for name in WORKLOADS if not args.only or name in args.only]:
         runners, status = start(workload, args.threads)
         found = list(rounds(workload, runners, args.rounds))
         for runner in runners:
@@ -249,6 +251,8 @@ def sweep(args: argparse.Namespace) -> None:
     }
     rows = []
     for who, program in programs.items():
+        if args.only and who.split(",")[0] not in args.only:
+            continue
         started = time.perf_counter()
         done = subprocess.run(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         seconds = time.perf_counter() - started
@@ -264,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", nargs="+", choices=WORKLOADS, metavar="WORKLOAD")
+    parser.add_argument("--only", nargs="+", choices=[*WORKLOADS, *PROGRAMS], metavar="WORKLOAD")
     parser.add_argument("--out", type=Path, default=ROOT / "results/peers")
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--cells", type=int, default=12, help="at most 72")

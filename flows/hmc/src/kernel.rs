@@ -5,13 +5,14 @@
 
 use flow_sdk::kernels::dispatch;
 use flow_sdk::kernels::integrator::Stage;
+use flow_sdk::kernels::panel::Buffer;
 use flow_sdk::kernels::real::Real;
 use flow_sdk::kernels::scratch::Scratch;
 use flow_sdk::kernels::simd::Level;
 use flow_sdk::{Element, Layout, PointRows, Result, Target, TransitionRows, WarmUp, metropolis};
 
-/// Numbers of a tile of chains, at most: q, p and ∇ log γ of that many and their scales are 32 KiB of f32.
-const TILE: usize = 2048;
+/// Numbers of a tile of chains, at most: q, p and ∇ log γ of that many and their scales leave room in 32 KiB, of f32.
+const TILE: usize = 1400;
 
 /// Trajectories of fixed stages.
 #[derive(Debug)]
@@ -26,9 +27,10 @@ pub(crate) struct Kernel {
 struct Work<T> {
     sd: Vec<T>,
     factors: Vec<T>,
-    scales: Vec<T>,
-    p: Vec<T>,
-    grad: Vec<T>,
+    scales: Buffer<T, 1>,
+    q: Buffer<T, 1>,
+    p: Buffer<T, 1>,
+    grad: Buffer<T, 1>,
     before: Vec<T>,
     value: Vec<T>,
     uniforms: Vec<f64>,
@@ -89,40 +91,44 @@ impl Kernel {
     ) -> Result<()> {
         let m = from.log_density.len();
         let dim = from.x.len() / m;
-        for vector in [&mut work.p, &mut work.grad, &mut work.scales] {
-            vector.resize(m * dim, T::ZERO);
+        for buffer in [&mut work.q, &mut work.p, &mut work.grad, &mut work.scales] {
+            buffer.resize(m * dim);
         }
         for vector in [&mut work.factors, &mut work.before, &mut work.value] {
             vector.resize(m, T::ZERO);
         }
-        metropolis::normals_rows(seed, first, dim, &mut work.p);
         metropolis::jitters_rows(seed, first, self.jitter, &mut work.factors);
-        let Work { sd, factors, scales, p, grad, before, value, uniforms } = work;
+        let Work { sd, factors, scales, q, p, grad, before, value, uniforms } = work;
+        let [scales, q, p, grad] = [scales, q, p, grad].map(|buffer| buffer.rows_mut().as_flattened_mut());
+        metropolis::normals_rows(seed, first, dim, p);
         // A row of coordinates is seldom a whole number of vectors: one flat array of factors is.
         for (scales, &factor) in scales.chunks_exact_mut(dim).zip(&*factors) {
             scales.iter_mut().zip(&*sd).for_each(|(scale, &sd)| *scale = T::of(h) * factor * sd);
         }
         dispatch!(L => hamiltonian::<L, T>(p, from.log_density, before));
-        let q = &mut *to.proposal;
         q.copy_from_slice(from.x);
         grad.copy_from_slice(from.grad);
         value.copy_from_slice(from.log_density);
         let mut known = true;
-        for (index, stage) in self.stages.iter().enumerate() {
-            match *stage {
-                Stage::Kick(c) => {
-                    if !known {
-                        // The last word on where the trajectory ends.
-                        if index + 1 == self.stages.len() {
-                            target.evaluate_rows(q, value, grad)?;
-                        } else {
-                            target.grad_rows(q, dim, grad)?;
-                        }
-                        known = true;
-                    }
-                    dispatch!(L => advance::<L, T>(p, grad, scales, T::of(c)));
+        let mut stages = self.stages.iter().peekable();
+        while let Some(stage) = stages.next() {
+            if let Stage::Kick(_) = stage {
+                // The last word on where the trajectory ends.
+                match (known, stages.peek()) {
+                    (true, _) => {}
+                    (false, None) => target.evaluate_rows(q, value, grad)?,
+                    (false, Some(_)) => target.grad_rows(q, dim, grad)?,
                 }
-                Stage::Drift(c) => {
+                known = true;
+            }
+            match (stage, stages.peek()) {
+                (&Stage::Kick(kick), Some(&&Stage::Drift(drift))) => {
+                    stages.next();
+                    dispatch!(L => kick_and_drift::<L, T>(q, p, grad, scales, T::of(kick), T::of(drift)));
+                    known = false;
+                }
+                (&Stage::Kick(c), _) => dispatch!(L => advance::<L, T>(p, grad, scales, T::of(c))),
+                (&Stage::Drift(c), _) => {
                     dispatch!(L => advance::<L, T>(q, p, scales, T::of(c)));
                     known = false;
                 }
@@ -132,6 +138,7 @@ impl Kernel {
             target.evaluate_rows(q, value, grad)?;
         }
         dispatch!(L => accept_probability::<L, T>(p, value, before, to.accept));
+        to.proposal.copy_from_slice(q);
         metropolis::choose_rows((seed, first), from, (value, grad), &mut to, uniforms);
         Ok(())
     }
@@ -179,5 +186,14 @@ fn square<L: Level, T: Real>(p: &[T]) -> T {
 fn advance<L: Level, T: Real>(x: &mut [T], rate: &[T], scales: &[T], c: T) {
     for ((x, &rate), &scale) in x.iter_mut().zip(rate).zip(scales) {
         *x = (rate * scale).fma::<L>(c, *x);
+    }
+}
+
+/// p += kick·scale·grad, then q += drift·scale·p: in one pass, since passes wait for memory.
+#[inline(always)]
+fn kick_and_drift<L: Level, T: Real>(q: &mut [T], p: &mut [T], grad: &[T], scales: &[T], kick: T, drift: T) {
+    for ((q, p), (&grad, &scale)) in q.iter_mut().zip(p).zip(grad.iter().zip(scales)) {
+        *p = (grad * scale).fma::<L>(kick, *p);
+        *q = (*p * scale).fma::<L>(drift, *q);
     }
 }

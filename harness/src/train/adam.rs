@@ -7,8 +7,12 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
 use flow_kernels::dispatch;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
+use rayon::prelude::*;
 
 use crate::cell::Optimizer;
+
+/// Parameters that one thread takes at a time: some 10 µs of work.
+const PART: usize = 1 << 14;
 
 /// Optimiser state: the two moments and how many updates they have seen.
 #[derive(Debug)]
@@ -72,11 +76,11 @@ impl InplaceOp2 for Average {
         match (moments, grad) {
             (CpuStorage::F32(moments), CpuStorage::F32(grad)) => {
                 let (moments, grad) = (whole_mut(moments, at)?, whole(grad, grad_at)?);
-                dispatch!(L => average::<L, f32>(self.0, moments, grad));
+                average(self.0, moments, grad);
             }
             (CpuStorage::F64(moments), CpuStorage::F64(grad)) => {
                 let (moments, grad) = (whole_mut(moments, at)?, whole(grad, grad_at)?);
-                dispatch!(L => average::<L, f64>(self.0, moments, grad));
+                average(self.0, moments, grad);
             }
             _ => bail!("a gradient of another type than the parameters"),
         }
@@ -93,11 +97,11 @@ impl InplaceOp2 for Descend {
         match (params, moments) {
             (CpuStorage::F32(params), CpuStorage::F32(moments)) => {
                 let (params, moments) = (whole_mut(params, at)?, whole(moments, moments_at)?);
-                dispatch!(L => descend::<L, f32>(self.0, params, moments));
+                descend(self.0, params, moments);
             }
             (CpuStorage::F64(params), CpuStorage::F64(moments)) => {
                 let (params, moments) = (whole_mut(params, at)?, whole(moments, moments_at)?);
-                dispatch!(L => descend::<L, f64>(self.0, params, moments));
+                descend(self.0, params, moments);
             }
             _ => bail!("moments of another type than the parameters"),
         }
@@ -105,9 +109,20 @@ impl InplaceOp2 for Descend {
     }
 }
 
-#[inline(always)]
-fn average<L: Level, T: Real>(step: Step, moments: &mut [T], grad: &[T]) {
+fn average<T: Real>(step: Step, moments: &mut [T], grad: &[T]) {
     let (first, second) = moments.split_at_mut(grad.len());
+    let parts = first.par_chunks_mut(PART).zip(second.par_chunks_mut(PART)).zip(grad.par_chunks(PART));
+    parts.for_each(|((first, second), grad)| dispatch!(L => average_part::<L, T>(step, first, second, grad)));
+}
+
+fn descend<T: Real>(step: Step, params: &mut [T], moments: &[T]) {
+    let (first, second) = moments.split_at(params.len());
+    let parts = params.par_chunks_mut(PART).zip(first.par_chunks(PART)).zip(second.par_chunks(PART));
+    parts.for_each(|((params, first), second)| dispatch!(L => descend_part::<L, T>(step, params, first, second)));
+}
+
+#[inline(always)]
+fn average_part<L: Level, T: Real>(step: Step, first: &mut [T], second: &mut [T], grad: &[T]) {
     let (beta1, beta2, scale) = (T::of(step.beta1), T::of(step.beta2), T::of(step.scale));
     let (rest1, rest2) = (T::of(1.0 - step.beta1), T::of(1.0 - step.beta2));
     for ((m, v), &g) in first.iter_mut().zip(second).zip(grad) {
@@ -118,8 +133,7 @@ fn average<L: Level, T: Real>(step: Step, moments: &mut [T], grad: &[T]) {
 }
 
 #[inline(always)]
-fn descend<L: Level, T: Real>(step: Step, params: &mut [T], moments: &[T]) {
-    let (first, second) = moments.split_at(params.len());
+fn descend_part<L: Level, T: Real>(step: Step, params: &mut [T], first: &[T], second: &[T]) {
     let (rate, root, eps, keep) = (T::of(step.rate), T::of(step.root), T::of(step.eps), T::of(step.keep));
     for ((theta, &m), &v) in params.iter_mut().zip(first).zip(second) {
         *theta = theta.fma::<L>(keep, -(rate * m / v.sqrt().fma::<L>(root, eps)));

@@ -247,8 +247,11 @@ fn solve<L: Level, T: Real>(layer: Layer<T>, c: &mut Lanes<T>) {
             let inside = (newton - low) * (high - newton) >= T::ZERO;
             if inside { newton } else { T::HALF * (low + high) }
         });
-        // How far beyond a rounding a lane moved.
+        // How far beyond a rounding a lane moved: nowhere, once what is left of c is rounding.
+        let noise = map2(&alpha, c, |alpha, c| T::EPSILON * (alpha.magnitude() + c.magnitude() + margin));
         let step = map2(&next, &alpha, |next, alpha| (next - alpha).magnitude() - T::EPSILON * alpha.magnitude());
+        let step =
+            map3(&step, &value, &noise, |step, value, noise| if value.magnitude() > noise { step } else { T::ZERO });
         alpha = next;
         if step.iter().fold(T::ZERO, |largest, &step| if step > largest { step } else { largest }) <= T::MIN_POSITIVE {
             break;
