@@ -36,6 +36,7 @@ def ratios(rows: Rows, path: Path) -> None:
         axes.plot([low, high], [place, place], color="black", linewidth=1)
         axes.text(high * 1.06, place, f"{middle:.3g}", va="center", fontsize=8)
     axes.set_yticks(range(len(rows)), [f"{row['workload']}   {row['who']}" for row in rows])
+    axes.margins(y=0.01)
     axes.set_xscale("log")
     axes.set_xlim(1, 1500)
     axes.set_xticks([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000], [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
@@ -59,7 +60,7 @@ def growth(rows: Rows, path: Path) -> None:
         axes.axis("off")
     for axes, ((workload, axis), of) in zip(grid.flat, panels.items()):
         for (threads, points), colour in zip(of.items(), ("#3b6fb6", "#d1603d")):
-            axes.plot(*zip(*points), marker="o", markersize=3, color=colour, label=f"{threads} thread(s)")
+            axes.plot(*zip(*points), marker="o", markersize=3, color=colour, label="1 thread" if threads == "1" else f"{threads} threads")
         (first, _), (last, top) = points[0], points[-1]
         axes.plot([first, last], [top * first / last, top], color="#999999", linewidth=0.8, linestyle=":")
         axes.set(xscale="log", yscale="log", title=f"{workload}: {axis}")
