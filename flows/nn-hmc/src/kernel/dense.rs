@@ -1,8 +1,8 @@
 //! One layer of a network on a block of 64 points, a feature a row, with its reverse pass.
 //!
 //! Every product is a function of its own: inlined into its callers and theirs, a trajectory is half a megabyte of code, and
-//! waits for it. The bias is the weight of a last input that is always one. Shapes: weights `[inputs][outputs]`, as they stand in the flat
-//! parameters; points `[inputs][64]` → `[outputs][64]`.
+//! waits for it. The bias is the weight of a last input that is always one. Shapes: weights `[inputs][outputs]`, as they stand
+//! in the flat parameters; points `[inputs][64]` → `[outputs][64]`.
 
 use flow_sdk::kernels::chain::{LANES, Lanes};
 use flow_sdk::kernels::dispatch;
