@@ -45,7 +45,7 @@ impl Kernel {
         from: PointRows<'_, T>,
         seed: u64,
         first: usize,
-        to: TransitionRows<'_, T>,
+        mut to: TransitionRows<'_, T>,
     ) -> Result<()> {
         let rows = from.log_density.len();
         if rows == 0 {
@@ -56,23 +56,10 @@ impl Kernel {
         let tiles = (rows * dim).div_ceil(TILE).min(rows);
         self.scratch.with(|work: &mut Work<T>| {
             let h = warm_up.read_rows(params, layout, &mut work.sd)?;
-            let TransitionRows { x, log_density, grad, proposal, accept } = to;
             for tile in 0..tiles {
                 let at = tile * rows / tiles..(tile + 1) * rows / tiles;
-                let cells = at.start * dim..at.end * dim;
-                let part = PointRows {
-                    x: &from.x[cells.clone()],
-                    log_density: &from.log_density[at.clone()],
-                    grad: &from.grad[cells.clone()],
-                };
-                let to = TransitionRows {
-                    x: &mut x[cells.clone()],
-                    log_density: &mut log_density[at.clone()],
-                    grad: &mut grad[cells.clone()],
-                    proposal: &mut proposal[cells],
-                    accept: &mut accept[at.clone()],
-                };
-                self.tile(work, h, target, part, seed, first + at.start, to)?;
+                let first = first + at.start;
+                self.tile(work, h, target, from.rows(at.clone(), dim), seed, first, to.rows(at, dim))?;
             }
             Ok(())
         })
@@ -137,7 +124,9 @@ impl Kernel {
         if !known {
             target.evaluate_rows(q, value, grad)?;
         }
-        dispatch!(L => accept_probability::<L, T>(p, value, before, to.accept));
+        dispatch!(L => hamiltonian::<L, T>(p, value, to.accept));
+        to.accept.iter_mut().zip(&*before).for_each(|(ratio, &before)| *ratio = before - *ratio);
+        metropolis::acceptance_rows(to.accept);
         to.proposal.copy_from_slice(q);
         metropolis::choose_rows((seed, first), from, (value, grad), &mut to, uniforms);
         Ok(())
@@ -150,19 +139,6 @@ fn hamiltonian<L: Level, T: Real>(p: &[T], log_density: &[T], out: &mut [T]) {
     let dim = p.len() / out.len();
     for ((out, p), &log_density) in out.iter_mut().zip(p.chunks_exact(dim)).zip(log_density) {
         *out = square::<L, T>(p).fma::<L>(T::HALF, -log_density);
-    }
-}
-
-/// min(1, e^{H − H′}); 0 where that is not a number.
-#[inline(always)]
-fn accept_probability<L: Level, T: Real>(p: &[T], value: &[T], before: &[T], out: &mut [T]) {
-    hamiltonian::<L, T>(p, value, out);
-    for (out, &before) in out.iter_mut().zip(before) {
-        let log_ratio = before - *out;
-        let probability = T::ZERO.min(log_ratio).exp::<L>();
-        #[allow(clippy::eq_op, reason = "what is not a number is not itself")]
-        let number = log_ratio == log_ratio;
-        *out = if number { probability } else { T::ZERO };
     }
 }
 

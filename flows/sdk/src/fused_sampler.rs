@@ -3,6 +3,8 @@
 //! The kernel stands beside the definition in tensor operations, and a law holds the two equal. It is called by several
 //! threads at once, each with chains of its own.
 
+use std::ops::Range;
+
 use crate::{Element, Result, Sampler, Trained};
 
 /// Where chains are, and what the target says there: [`Point`](crate::Point) on slices.
@@ -14,6 +16,15 @@ pub struct PointRows<'a, T> {
     pub log_density: &'a [T],
     /// ∇ log γ(x), `[m, d]`; empty for samplers that are gradient-free.
     pub grad: &'a [T],
+}
+
+impl<'a, T> PointRows<'a, T> {
+    /// Those chains of these, in `dim` dimensions.
+    pub fn rows(&self, chains: Range<usize>, dim: usize) -> Self {
+        let cells = chains.start * dim..chains.end * dim;
+        let grad = if self.grad.is_empty() { &[] } else { &self.grad[cells.clone()] };
+        Self { x: &self.x[cells], log_density: &self.log_density[chains], grad }
+    }
 }
 
 /// What a transition writes: [`Transition`](crate::Transition) on slices.
@@ -29,6 +40,21 @@ pub struct TransitionRows<'a, T> {
     pub proposal: &'a mut [T],
     /// Probability of going there, `[m]`.
     pub accept: &'a mut [T],
+}
+
+impl<T> TransitionRows<'_, T> {
+    /// Those chains of these, in `dim` dimensions.
+    pub fn rows(&mut self, chains: Range<usize>, dim: usize) -> TransitionRows<'_, T> {
+        let cells = chains.start * dim..chains.end * dim;
+        let grad = if self.grad.is_empty() { &mut [] } else { &mut self.grad[cells.clone()] };
+        TransitionRows {
+            x: &mut self.x[cells.clone()],
+            log_density: &mut self.log_density[chains.clone()],
+            grad,
+            proposal: &mut self.proposal[cells],
+            accept: &mut self.accept[chains],
+        }
+    }
 }
 
 /// A sampler that moves its chains by kernels of its own on the processor.

@@ -5,8 +5,10 @@
 //! trajectory that blew up costs a step, not the chain.
 
 use candle_core::{DType, Device, Tensor};
-use flow_kernels::noise;
 use flow_kernels::philox::derive_seed;
+use flow_kernels::real::Real;
+use flow_kernels::simd::Level;
+use flow_kernels::{dispatch, noise};
 
 use crate::{Base, Element, Point, PointRows, Result, Setup, Transition, TransitionRows};
 
@@ -70,6 +72,20 @@ pub fn acceptance(log_ratio: &Tensor) -> Result<Tensor> {
     // 0, and so is its slope.
     let tame = number.where_cond(log_ratio, &zero)?;
     Ok((tame.minimum(&zero)?.exp()? * number.to_dtype(log_ratio.dtype())?)?)
+}
+
+/// [`acceptance`] on slices, in place of the log ratios.
+pub fn acceptance_rows<T: Element>(log_ratios: &mut [T]) {
+    #[inline(always)]
+    fn kernel<L: Level, T: Real>(ratios: &mut [T]) {
+        for ratio in ratios {
+            let probability = T::ZERO.min(*ratio).exp::<L>();
+            #[allow(clippy::eq_op, reason = "what is not a number is not itself")]
+            let number = *ratio == *ratio;
+            *ratio = if number { probability } else { T::ZERO };
+        }
+    }
+    dispatch!(L => kernel::<L, T>(log_ratios));
 }
 
 /// Accepts each proposal with its probability. `proposed` is where they lead, with the target's word on it.

@@ -164,16 +164,11 @@ impl Call<'_> {
             with_elements::<T, _>(&from.x, |from_x| {
                 with_elements::<T, _>(&from.log_density, |from_value| {
                     on_grad(&mut |from_grad: &[T]| {
+                        let from = PointRows { x: from_x, log_density: from_value, grad: from_grad };
                         let part = |bounds: &[usize]| {
                             let rows = bounds[0]..bounds[1];
-                            let cells = rows.start * dim..rows.end * dim;
-                            let from = PointRows {
-                                x: &from_x[cells.clone()],
-                                log_density: &from_value[rows.clone()],
-                                grad: if free { &[] } else { &from_grad[cells] },
-                            };
                             let to = take_front(&mut rest, rows.len(), dim);
-                            Part { rows, from, to }
+                            Part { from: from.rows(rows.clone(), dim), to, rows }
                         };
                         let parts = bounds.windows(2).map(part).collect();
                         f.take().expect("called once")(params, parts)

@@ -8,10 +8,9 @@ mod trajectory;
 mod update;
 
 use flow_sdk::kernels::chain::{LANES, Lanes, map, map2, map3};
-use flow_sdk::kernels::dispatch;
 use flow_sdk::kernels::real::Real;
 use flow_sdk::kernels::scratch::Scratch;
-use flow_sdk::kernels::simd::{Level, Portable};
+use flow_sdk::kernels::simd::Portable;
 use flow_sdk::{Element, PointRows, Proposals, PullProposals, Result, Target, TransitionRows, metropolis};
 use net::Sums;
 use trajectory::{Block, Rule, read_rows, silence};
@@ -59,28 +58,15 @@ impl Kernel {
         params: &[T],
         from: PointRows<'_, T>,
         (seed, first): (u64, usize),
-        to: TransitionRows<'_, T>,
+        mut to: TransitionRows<'_, T>,
         mut gradient: Option<Gradient<'_, '_, T>>,
     ) -> Result<()> {
         let (rows, dim) = (from.log_density.len(), self.dim);
         self.scratch.with(|work: &mut Work<T>| {
             self.prepare(params, work);
-            let TransitionRows { x, log_density, grad, proposal, accept } = to;
             for start in (0..rows).step_by(LANES) {
                 let at = start..rows.min(start + LANES);
-                let cells = at.start * dim..at.end * dim;
-                let from = PointRows {
-                    x: &from.x[cells.clone()],
-                    log_density: &from.log_density[at.clone()],
-                    grad: &from.grad[cells.clone()],
-                };
-                let mut to = TransitionRows {
-                    x: &mut x[cells.clone()],
-                    log_density: &mut log_density[at.clone()],
-                    grad: &mut grad[cells.clone()],
-                    proposal: &mut proposal[cells],
-                    accept: &mut accept[at],
-                };
+                let (from, mut to) = (from.rows(at.clone(), dim), to.rows(at, dim));
                 self.forward(work, target, from, (seed, first + start), &mut to, gradient.is_some())?;
                 if let Some(gradient) = &mut gradient {
                     self.backward(work, target, &to, gradient.pull)?;
@@ -142,7 +128,8 @@ impl Kernel {
         for ((ratio, &before), &det) in log_ratio.iter_mut().zip(&*before).zip(&block.log_det) {
             *ratio = before - *ratio + det;
         }
-        dispatch!(L => acceptance::<L, T>(log_ratio, to.accept));
+        to.accept.copy_from_slice(log_ratio);
+        metropolis::acceptance_rows(to.accept);
         metropolis::choose_rows((seed, first), from, (&block.value, &block.slope), to, uniforms);
         Ok(())
     }
@@ -189,16 +176,5 @@ fn energies<T: Element>(v: &[Lanes<T>], log_density: &[T], out: &mut [T]) {
     let half = map(&square, |square| T::HALF * square);
     for ((out, &log_density), &half) in out.iter_mut().zip(log_density).zip(&half) {
         *out = half - log_density;
-    }
-}
-
-/// min(1, eʳ); 0 where r is not a number.
-#[inline(always)]
-fn acceptance<L: Level, T: Real>(log_ratio: &[T], out: &mut [T]) {
-    for (out, &ratio) in out.iter_mut().zip(log_ratio) {
-        let probability = T::ZERO.min(ratio).exp::<L>();
-        #[allow(clippy::eq_op, reason = "what is not a number is not itself")]
-        let number = ratio == ratio;
-        *out = if number { probability } else { T::ZERO };
     }
 }

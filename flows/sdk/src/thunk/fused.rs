@@ -2,26 +2,14 @@
 
 use std::ffi::c_void;
 
-use candle_core::DType;
-
 use super::cotangents::ask;
 use super::flow::{density, sample};
 use super::guard::guard;
 use super::instance::{OfFlow, live};
 use crate::abi::{self, Call, DECLINED, DLTensor};
 use crate::fused::Rows;
-use crate::view::{dtype_of, elements, elements_mut};
+use crate::view::{elements, elements_mut};
 use crate::{Element, Error, Fused, FusedDensity, Result};
-
-/// Calls a generic function for the element type of the parameters.
-macro_rules! by_dtype {
-    ($params:ident, $function:ident::<$kind:ty>($($argument:expr),* $(,)?)) => {
-        match dtype_of($params)? {
-            DType::F32 => $function::<f32, $kind>($($argument),*),
-            _ => $function::<f64, $kind>($($argument),*),
-        }
-    };
-}
 
 /// # Safety
 /// As [`abi::FlowTable::sample`].

@@ -2,13 +2,11 @@
 
 use std::ffi::c_void;
 
-use candle_core::DType;
-
 use super::cotangents::ask;
 use super::guard::guard;
 use super::instance::{OfSampler, live};
 use crate::abi::{self, Call, DECLINED, DLTensor, Point as RawPoint};
-use crate::view::{dtype_of, elements, elements_mut};
+use crate::view::{elements, elements_mut};
 use crate::{Element, Error, FusedSampler, FusedTrained, PointRows, Proposals, Result, TransitionRows};
 
 /// # Safety
@@ -46,10 +44,7 @@ pub unsafe extern "C" fn transition_rows<S: FusedSampler>(
         guard(call, || {
             let sampler = &live::<OfSampler<S>>(instance)?.0;
             let views = (params, from, next, proposal, accept);
-            match dtype_of(params)? {
-                DType::F32 => run::<f32, S>(sampler, views, seed, beta, first as usize),
-                _ => run::<f64, S>(sampler, views, seed, beta, first as usize),
-            }
+            by_dtype!(params, run::<S>(sampler, views, seed, beta, first as usize))
         })
     }
 }
@@ -99,10 +94,7 @@ pub unsafe extern "C" fn transition_gradient<S: FusedTrained>(
         guard(call, || {
             let sampler = &live::<OfSampler<S>>(instance)?.0;
             let (views, at) = ((params, from, next, proposal, accept), (seed, beta, first as usize));
-            match dtype_of(params)? {
-                DType::F32 => run::<f32, S>(sampler, views, at, pull, grad_params),
-                _ => run::<f64, S>(sampler, views, at, pull, grad_params),
-            }
+            by_dtype!(params, run::<S>(sampler, views, at, pull, grad_params))
         })
     }
 }

@@ -1,5 +1,15 @@
 //! The C functions behind the edge: of instances, of flows, of their kernels, of samplers, of tapes.
 
+/// Calls a generic function for the element type of the parameters.
+macro_rules! by_dtype {
+    ($params:ident, $function:ident::<$kind:ty>($($argument:expr),* $(,)?)) => {
+        match $crate::view::dtype_of($params)? {
+            candle_core::DType::F32 => $function::<f32, $kind>($($argument),*),
+            _ => $function::<f64, $kind>($($argument),*),
+        }
+    };
+}
+
 mod cotangents;
 mod flow;
 mod fused;
