@@ -147,8 +147,8 @@ version: 1
 name: stopped
 flows: [{nn-hmc: {n_steps: 4}}]
 targets: [banana]
-train: {steps: 120, batch: 64}
-eval: {every: 40, final_draws: 500, throughput: false}
+train: {steps: 6000, batch: 64}
+eval: {every: 2000, final_draws: 500, throughput: false}
 sampling: {chains: 50, warm_up: 50, transitions: 400, temperatures: 20, bound_draws: 100}
 ";
     let undisturbed = Sandbox::new(sweep);

@@ -27,7 +27,7 @@ use std::ops::Range;
 use flow_sdk::candle_core::{D, Tensor};
 use flow_sdk::kernels::philox::derive_seed;
 use flow_sdk::{About, Base, Density, Draws, Flow, Layout, Params, Probe, Result, Setup, export_flow};
-use flow_sdk::{Element, Error, Fused, Pull};
+use flow_sdk::{Element, Error, Fused, FusedDensity, Pull};
 use kernel::Kernel;
 use phase_space::{Dynamics, Encoder, halves};
 
@@ -62,7 +62,7 @@ impl Flow for Hamiltonian {
         }
         let base = Base::new(config.base, config.base_width, config.base_softness);
         let importance_samples = config.importance_samples;
-        let kernel = Kernel::new(&dynamics, &encoder, momentum.as_ref(), base, &layout)?;
+        let kernel = Kernel::new(&dynamics, &encoder, momentum.as_ref(), base, importance_samples, &layout)?;
         Ok(Self { dynamics, encoder, momentum, base, importance_samples, layout, setup: setup.clone(), kernel })
     }
 
@@ -164,4 +164,23 @@ impl Fused for Hamiltonian {
     }
 }
 
-export_flow!(Hamiltonian, density, probe, augmented, fused);
+impl FusedDensity for Hamiltonian {
+    fn density_rows<T: Element>(&self, params: &[T], x: &[T], seed: u64, first: usize, log_q: &mut [T]) -> Result<()> {
+        self.kernel()?.density_rows(params, x, seed, first, log_q);
+        Ok(())
+    }
+
+    fn density_gradient<T: Element>(
+        &self,
+        params: &[T],
+        x: &[T],
+        seed: u64,
+        first: usize,
+        pull: &mut Pull<'_, T>,
+        grad: &mut [T],
+    ) -> Result<()> {
+        self.kernel()?.density_gradient(params, x, seed, first, pull, grad)
+    }
+}
+
+export_flow!(Hamiltonian, density, probe, augmented, fused, fused_density);

@@ -218,6 +218,11 @@ impl Dynamics {
         self.moves(layout, Way::Forward)
     }
 
+    /// Likewise the inverse of the chain.
+    pub fn inverse_trajectory(&self, layout: &Layout) -> Option<Trajectory> {
+        self.moves(layout, Way::Back)
+    }
+
     /// Where the logarithms of learnt step sizes are.
     pub fn learnt_steps(&self, layout: &Layout) -> Result<Option<Range<usize>>> {
         if !self.settings.learn_step_size {

@@ -52,8 +52,8 @@ pub trait Fused: Flow + Sync {
     ) -> Result<()>;
 }
 
-/// A flow that tells densities, and derives them, by kernels of its own on the processor.
-pub trait FusedDensity: Density + Sync {
+/// A flow that also tells densities, and derives them, by kernels of its own, wherever [`Fused::is_fused`].
+pub trait FusedDensity: Density + Fused {
     /// [`Density::density`] at x `[m, d]`, into `log_q` `[m]`; x are rows `first..` of a batch.
     fn density_rows<T: Element>(&self, params: &[T], x: &[T], seed: u64, first: usize, log_q: &mut [T]) -> Result<()>;
 

@@ -16,8 +16,8 @@ use flow_sdk::candle_core::{DType, Device, Tensor};
 use flow_sdk::kernels::philox::Stream;
 use flow_sdk::{Base, Density, Flow, Layout, Params, Setup, Target};
 use fused::{
-    kernels_sample_as_the_definition_does, kernels_tell_densities_as_the_definition_does,
-    rows_do_not_depend_on_their_group,
+    densities_do_not_depend_on_their_group, kernels_sample_as_the_definition_does,
+    kernels_tell_densities_as_the_definition_does, rows_do_not_depend_on_their_group,
 };
 use gradients::{backward_is_the_derivative, backward_reaches_all};
 use serde_json::{Value, json};
@@ -49,14 +49,6 @@ macro_rules! every_fused {
         $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
         $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
         $law::<hamiltonian::Hamiltonian>("hamiltonian", &hamiltonians());
-    };
-}
-
-/// Runs a law on every flow that tells densities by kernels of its own.
-macro_rules! every_fused_density {
-    ($law:ident) => {
-        $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
-        $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 9}), soft_uniform(3)]);
     };
 }
 
@@ -94,7 +86,7 @@ fn hamiltonians() -> Vec<Value> {
             }),
         ),
         with(&small, json!({"momentum": "conditional", "importance_samples": 3, "activation": "silu"})),
-        with(&small, json!({"memory": "reversible"})),
+        with(&small, json!({"memory": "reversible", "importance_samples": 70})),
         with(&tiny, json!({"integrator": "implicit-midpoint"})),
         with(&tiny, json!({"integrator": "rk4", "learn_step_size": true})),
     ]
@@ -164,12 +156,13 @@ fn fused_sampling_is_the_definition() {
 
 #[test]
 fn fused_densities_are_the_definition() {
-    every_fused_density!(kernels_tell_densities_as_the_definition_does);
+    every_fused!(kernels_tell_densities_as_the_definition_does);
 }
 
 #[test]
 fn fused_rows_stand_alone() {
     every_fused!(rows_do_not_depend_on_their_group);
+    every_fused!(densities_do_not_depend_on_their_group);
 }
 
 laws_of_bijections! {

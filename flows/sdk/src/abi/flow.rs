@@ -96,7 +96,7 @@ pub struct FlowTable {
             call: *mut Call,
         ) -> i32,
     >,
-    /// Since minor 2. Likewise for `density` at `x` `[n, d]`, which are rows `first..` of a larger batch.
+    /// Since minor 2. Likewise for `density` at `x` `[n, d]`, which are rows `first..` of a larger batch. May decline too.
     pub density_gradient: Option<
         unsafe extern "C" fn(
             instance: *mut c_void,

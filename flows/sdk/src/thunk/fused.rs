@@ -133,7 +133,7 @@ pub unsafe extern "C" fn fused_density<F: FusedDensity>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if !tape.is_null() {
+        if !tape.is_null() || live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
             return density::<F>(instance, params, x, seed, log_q, tape, call);
         }
         guard(call, || {
@@ -173,6 +173,9 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
+        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+            return DECLINED;
+        }
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
             by_dtype!(params, run::<F>(flow, params, x, [seed, first], pull, grad_params))
