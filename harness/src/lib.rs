@@ -10,6 +10,7 @@ pub mod cell;
 pub mod host;
 pub mod measure;
 pub mod prepare;
+pub mod report;
 pub mod results;
 pub mod sample;
 pub mod schedule;

@@ -5,6 +5,7 @@ mod describe;
 mod list;
 mod plan;
 mod replay;
+mod report;
 mod run;
 mod schema;
 mod table;
@@ -46,6 +47,8 @@ enum Verb {
     Plan(plan::PlanArgs),
     /// Rebuild runs.csv and metrics.csv from the cells of a results folder.
     Collect(collect::CollectArgs),
+    /// Write report.html, one page that opens without a network, and report.md.
+    Report(report::ReportArgs),
     /// List flows, targets, integrators.
     List(list::ListArgs),
     /// Show a flow's or target's parameters, reference and known values.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Run(args) => run::run(args, dirs),
         Verb::Plan(args) => plan::plan(args, dirs),
         Verb::Collect(args) => collect::collect(args),
+        Verb::Report(args) => report::report(args),
         Verb::List(args) => list::list(args, dirs),
         Verb::Describe(args) => describe::describe(args, dirs),
         Verb::Schema => schema::schema(dirs),

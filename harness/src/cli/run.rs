@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// Run cells that ended in one of these ways again.
     #[arg(long, value_delimiter = ',', value_name = "STATUS")]
     pub retry: Vec<Status>,
+    /// Write report.html and report.md when it ends.
+    #[arg(long)]
+    pub report: bool,
     /// Run every cell again, finished ones too.
     #[arg(long)]
     pub force: bool,
@@ -88,6 +91,10 @@ pub fn run(args: &RunArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     }
     let (report, collected) = execute(args, &prepared, &folder, &spawn, stop).context(BrokeOff)?;
     summarise(&folder, &report, &collected);
+    if args.report {
+        let written = harness::report::report(&folder, false)?;
+        println!("report: {}", written.html.display());
+    }
     Ok(if report.interrupted {
         INTERRUPTED
     } else if collected.counts.keys().any(|status| status.is_failure()) {

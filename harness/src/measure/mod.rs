@@ -10,7 +10,7 @@ mod throughput;
 mod verdict;
 mod wasserstein;
 
-pub use chains::{Diagnosis, Draws, LevyEss, diagnose, levy_ess};
+pub use chains::{Diagnosis, Draws, LevyEss, autocorrelation, diagnose, levy_ess};
 pub use evaluate::{Evaluation, Evaluator, Likeness};
 pub use importance::Estimate;
 pub use percentile::percentile;

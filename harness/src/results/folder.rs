@@ -102,6 +102,11 @@ impl CellFolder {
         self.root.join("draws.csv")
     }
 
+    /// Some of a sampler's chains.
+    pub fn chains(&self) -> PathBuf {
+        self.root.join("chains.json")
+    }
+
     /// What the worker and its plugin wrote to standard error.
     pub fn log(&self) -> PathBuf {
         self.root.join("log.txt")

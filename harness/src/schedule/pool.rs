@@ -131,7 +131,7 @@ impl<'a> Pool<'a> {
     /// Removes what an earlier try left, the commit mark first; its checkpoint is where this one goes on.
     fn clear(&self, task: &Task<'_>) -> Result<()> {
         let folder = &task.folder;
-        let mut old = vec![folder.status(), folder.metrics(), folder.params(), folder.draws()];
+        let mut old = vec![folder.status(), folder.metrics(), folder.params(), folder.draws(), folder.chains()];
         if task.fresh {
             old.extend([folder.checkpoint(), folder.log()]);
         }

@@ -34,6 +34,9 @@ impl Run<'_> {
             }
             write_atomically(&self.folder.draws(), &csv.into_inner()?)?;
         }
+        if let Some(chains) = subject.kept_chains() {
+            write_atomically(&self.folder.chains(), &serde_json::to_vec(&chains)?)?;
+        }
         write_atomically(&self.folder.metrics(), &MetricRow::to_csv(&self.record.metrics)?)?;
         Ok(self.record.metrics.len() as u64)
     }

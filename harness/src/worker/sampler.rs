@@ -11,7 +11,7 @@ use super::subject::Subject;
 use crate::cell::{self, Sampling};
 use crate::host::{CountedTarget, HostSampler, PluginError};
 use crate::measure::percentile;
-use crate::results::Figures;
+use crate::results::{Figures, KeptChains};
 use crate::sample::{Chains, Trace};
 use crate::streams::{Purpose, seed_for};
 use crate::train::{At, Esjd, Jump, Record, Window};
@@ -116,6 +116,10 @@ impl Subject for SamplerSubject {
         let rows = thinned(trace, dim, n);
         let count = rows.len() / dim;
         Ok(Some(Tensor::from_vec(rows, (count, dim), &candle_core::Device::Cpu)?))
+    }
+
+    fn kept_chains(&self) -> Option<KeptChains> {
+        self.trace.as_ref().map(|trace| KeptChains::of(trace, self.target.uncounted().dim()))
     }
 }
 

@@ -6,7 +6,7 @@ use flow_sdk::{Descriptor, Layout};
 
 use super::run::{Ending, Run};
 use crate::host::PluginError;
-use crate::results::Figures;
+use crate::results::{Figures, KeptChains};
 use crate::train::{At, Record};
 
 /// A plugin's instance with all that its kind needs to be trained and measured.
@@ -37,4 +37,9 @@ pub(super) trait Subject {
 
     /// About `n` draws `[n, d]` to be kept; none where there are none.
     fn draws(&self, run: &Run<'_>, n: usize) -> Result<Option<Tensor>>;
+
+    /// Some of its chains, for pictures; none where there are none.
+    fn kept_chains(&self) -> Option<KeptChains> {
+        None
+    }
 }

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod arviz;
+mod autocorrelation;
 mod diagnosis;
 mod draws;
 mod ess;
@@ -13,6 +14,7 @@ mod levy;
 mod ranks;
 mod rhat;
 
+pub use autocorrelation::autocorrelation;
 pub use diagnosis::{Diagnosis, diagnose};
 pub use draws::Draws;
 pub use levy::{LevyEss, levy_ess};
