@@ -6,6 +6,7 @@ mod damage;
 mod determinism;
 mod interrupt;
 mod recorded;
+mod report;
 mod resume;
 mod samplers;
 mod statuses;
