@@ -27,12 +27,12 @@ pub struct RunArgs {
     /// Results folder [default: results/<name of the sweep>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Cells at a time [default: processors / threads].
+    /// Cells at a time [default: as many as there are processors for].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
-    /// Threads a cell. Results do not depend on it.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: u16,
+    /// Threads a cell [default: processors that no cell is left for]. Results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
     /// cpu or cuda:0; beats the sweep's own.
     #[arg(long)]
     pub device: Option<String>,
@@ -110,14 +110,21 @@ pub fn folder(out: Option<&PathBuf>, name: &str) -> Folder {
 }
 
 fn spawn(args: &RunArgs, prepared: &Prepared, folder: &Folder) -> Result<Spawn> {
-    let threads = usize::from(args.threads);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.map_or_else(|| (cores / threads).max(1), usize::from);
+    let cells = shard(&prepared.plan.cells, args.shard).count();
+    let (jobs, threads) = jobs_and_threads(cores, cells, args.jobs.map(usize::from), args.threads.map(usize::from));
     let plugins = prepared.plugins.iter().map(|(name, found)| (name.clone(), found.sha256.clone())).collect();
     let environment = Environment::here(jobs, threads, plugins);
     environment.record(&folder.environment())?;
     let limits = Limits { wall: prepared.sweep.limits.wall, memory_bytes: prepared.sweep.limits.memory_bytes };
     Ok(Spawn { limits, jobs, threads, environment: environment.key()? })
+}
+
+/// Cells at a time and threads a cell. Two cells of one thread are faster than one of two, so threads are for processors that no
+/// cell is left for.
+fn jobs_and_threads(cores: usize, cells: usize, jobs: Option<usize>, threads: Option<usize>) -> (usize, usize) {
+    let jobs = jobs.unwrap_or_else(|| (cores / threads.unwrap_or(1)).clamp(1, cells.max(1)));
+    (jobs, threads.unwrap_or_else(|| (cores / jobs).max(1)))
 }
 
 fn execute(
@@ -182,4 +189,21 @@ fn summarise(folder: &Folder, report: &Report, collected: &Collected) {
 
 fn same_file(a: &std::path::Path, b: &std::path::Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::jobs_and_threads;
+
+    #[test]
+    fn processors_go_to_cells_first() {
+        assert_eq!(jobs_and_threads(8, 100, None, None), (8, 1));
+        assert_eq!(jobs_and_threads(8, 3, None, None), (3, 2));
+        assert_eq!(jobs_and_threads(8, 1, None, None), (1, 8));
+        assert_eq!(jobs_and_threads(8, 0, None, None), (1, 8));
+        assert_eq!(jobs_and_threads(8, 100, Some(2), None), (2, 4));
+        assert_eq!(jobs_and_threads(8, 100, None, Some(4)), (2, 4));
+        assert_eq!(jobs_and_threads(2, 100, Some(4), None), (4, 1));
+        assert_eq!(jobs_and_threads(2, 100, None, Some(8)), (1, 8));
+    }
 }
