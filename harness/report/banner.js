@@ -15,8 +15,8 @@ const completeness = () => {
   const open = sum(Report.isOpen), failed = sum(s => s !== 'ok' && !Report.isOpen(s));
   const tone = open ? 'open' : failed ? 'failed' : total ? 'complete' : 'open';
   const text = !total ? 'No cells were planned: there is nothing to show yet.'
-    : open ? `Incomplete: ${count(open)} of ${plural(total, 'planned cell')} ${open === 1 ? 'has' : 'have'} no result${failed ? ` and ${count(failed)} failed` : ''}; averages below leave them out.`
-    : failed ? `Every planned cell was tried, but ${count(failed)} of ${count(total)} failed; averages below leave them out.`
+    : open ? `Incomplete: ${count(open)} of ${plural(total, 'planned cell')} ${open === 1 ? 'has' : 'have'} no result${failed ? ` and ${count(failed)} did not end well` : ''}; averages below leave them out.`
+    : failed ? `Every planned cell has a result; ${count(failed)} of ${count(total)} did not end well, and averages below leave them out.`
     : 'Complete: every planned cell has a result.';
   const said = counts.map(c => `${count(c.cells)} ${c.status}`).join(', ');
   return h('section', { class: `banner ${tone}`, 'aria-label': 'Completeness' }, h('p', h('strong', text)),

@@ -30,8 +30,17 @@ const build = (state, metric) => {
   return { m, log, drawn, logZ, range: range(drawn, logZ, log, state.fit, state.seeds) };
 };
 
-// The start of training can be so far off that the rest becomes a flat line.
-const range = (drawn, logZ, log, fit, seeds) => {
+// Lines but for the absurd: those that end a thousand times as far off as the median line does.
+const ordinary = drawn => {
+  const ends = drawn.filter(d => d.middle.length).map(d => [d, d.middle[d.middle.length - 1].mid]), mids = ends.map(e => e[1]);
+  if (mids.length < 4) return drawn;
+  const centre = quantile(mids, 0.5), reach = 1000 * quantile(mids.map(m => Math.abs(m - centre)), 0.5);
+  return ends.filter(e => Math.abs(e[1] - centre) <= reach).map(e => e[0]);
+};
+
+// The start of training can be so far off that the rest becomes a flat line, and so can one line of many.
+const range = (all, logZ, log, fit, seeds) => {
+  const drawn = fit ? ordinary(all) : all;
   const sound = drawn.flatMap(d => d.middle), middles = sound.length ? sound : drawn.flatMap(d => d.lines.flatMap(l => l.points.map(p => ({ x: p.x, low: p.y, high: p.y }))));
   const last = Math.max(...middles.map(p => p.x));
   const late = fit ? middles.filter(p => p.x >= last / 2) : [];
@@ -46,9 +55,9 @@ const range = (drawn, logZ, log, fit, seeds) => {
   return { min: Math.floor(floor / unit) * unit, max: Math.ceil((high + pad) / unit) * unit };
 };
 
-// Whether the whole range would leave the second half of training less than a fifth of the height.
+// Whether the whole range would leave what is fitted less than a fifth of the height.
 const lost = (drawn, log) => {
-  if (log || !drawn.some(d => d.middle.length > 3)) return false;
+  if (log || !drawn.some(d => d.middle.length)) return false;
   const whole = range(drawn, null, false, false), late = range(drawn, null, false, true);
   return !!whole && !!late && whole.max - whole.min > 5 * (late.max - late.min);
 };
@@ -84,7 +93,7 @@ const panel = (root, indices) => {
   const state = { target: targets[0], metric: preferred, axis: (axes[0] || AXES[0])[0], seeds: false, log: true, chosen: null, fit: false, selected: new Set() };
   const metric = () => data.curves.metrics[state.metric];
   const heading = h('p.chart-title'), note = h('p.note'), failures = h('p.note.failed-seeds');
-  const fitBox = checkbox('fit height to the second half', false, v => { state.chosen = v; update(); });
+  const fitBox = checkbox('fit height', false, v => { state.chosen = v; update(); });
   const logBox = checkbox('log scale', state.log, v => { state.log = v; update(); });
   const here = () => groupsWithCurves.filter(g => g.target === state.target);
   const choose = () => { if (!here().some(g => state.selected.has(g.label))) Report.firstFew(here().map(g => g.label)).forEach(l => state.selected.add(l)); };
@@ -110,7 +119,7 @@ const panel = (root, indices) => {
     const seed = (c, i) => [i ? ', ' : '', Report.cellLink(c, `seed ${data.cells[c].seed}`), ` ${data.cells[c].status}${curveOf.has(c) ? '' : ' without a curve'}`];
     failures.replaceChildren(...(list.length ? ['Failed or unfinished here: ', ...list.slice(0, 12).flatMap((g, i) => [i ? '; ' : '', `${g.label} (`, ...failed(g).flatMap(seed), ')']), list.length > 12 ? `; and in ${list.length - 12} more lines.` : '.'] : []));
     note.textContent = [!drawn.some(d => d.lines.length) ? 'None of the lines chosen has this metric on this target.' : '', Report.fewNote(here().length),
-      state.fit ? 'The height fits the second half of training; earlier values may leave the picture, and crosses stop at its edge.' : ''].filter(Boolean).join(' ');
+      state.fit ? 'The height fits the second half of training and leaves out lines that end a thousand times as far off as the others; what is beyond it leaves the picture, and crosses stop at its edge.' : ''].filter(Boolean).join(' ');
     chart.redraw();
   };
   update();

@@ -1,6 +1,6 @@
 {
 const { h, data, direction, flows, plural, survivors, titled, unique } = Report;
-const PAGE = 25;
+const PAGE = 25, WIDEST = 280;
 
 const averages = (group, i) => {
   const s = group.stats[i];
@@ -46,8 +46,8 @@ const columns = () => {
     { title: 'target', field: 'target', width: Math.max(width(targets, 42), width(['target'], 54, true)), formatter: cell => h('span', cell.getValue()), ...filtered(targets) },
     ...data.varied.map((v, i) => {
       const values = unique(data.groups.map(g => g.settings[i]).filter(s => s != null)).sort(natural);
-      return { title: text(v.title), field: `s${i}`, sorter: natural, width: Math.max(width([v.title], 54, true), width([...values, ''], 48)), headerTooltip: text(v.key),
-        formatter: cell => cell.getValue() == null ? h('span.faint', Report.none) : h('span', cell.getValue()), ...filtered(values) };
+      return { title: text(v.title), field: `s${i}`, sorter: natural, width: Math.min(WIDEST, Math.max(width([v.title], 54, true), width([...values, ''], 48))), headerTooltip: text(v.key),
+        formatter: cell => cell.getValue() == null ? h('span.faint', Report.none) : h('span', { title: cell.getValue() }, cell.getValue()), ...filtered(values) };
     }),
     { title: 'ok / planned', field: 'share', width: width(['ok / planned'], 54, true), hozAlign: 'right', sorter: 'number', headerTooltip: 'Cells that ended well, of those planned',
       formatter: cell => { const g = cell.getData().group; return h('span', { class: `tally ${tally(g)}`, title: Report.statusText(g.statuses) }, survivors(g.ok, g.planned)); } },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::figures::Figure;
@@ -75,12 +76,12 @@ impl Grouping {
             *group.statuses.entry(run.status.name()).or_default() += 1;
             group.log_z = group.log_z.or(run.row.log_z_nats);
         }
-        for group in &mut grouping.groups {
+        grouping.groups.par_iter_mut().for_each(|group| {
             let survivors = || group.cells.iter().map(|&cell| &runs[cell]).filter(|run| run.status == Status::Ok);
             let middle =
                 |figure: &Figure| interquartile(&survivors().filter_map(|run| figure.of(run)).collect::<Vec<_>>());
             group.stats = figures.iter().map(middle).collect();
-        }
+        });
         grouping
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::figures::Figure;
@@ -65,7 +66,7 @@ impl Bundle<'_> {
 pub fn comparisons(runs: &[Run], varied: &[Axis], figures: &[Figure]) -> Vec<Comparison> {
     let figures: Vec<&Figure> =
         COMPARED.iter().filter_map(|key| figures.iter().find(|figure| figure.key == *key)).collect();
-    bundles(runs, varied).iter().flat_map(|bundle| of_bundle(runs, bundle, &figures)).collect()
+    bundles(runs, varied).par_iter().flat_map(|bundle| of_bundle(runs, bundle, &figures)).collect()
 }
 
 fn of_bundle(runs: &[Run], bundle: &Bundle<'_>, figures: &[&Figure]) -> Vec<Comparison> {

@@ -13,6 +13,8 @@ use crate::measure::percentile;
 
 /// Resamples of a bootstrap: its own error at the ends of a 95 % interval is then a few hundredths of its width.
 const RESAMPLES: usize = 2000;
+/// From here on the mean of pairs is normal enough for Student's t.
+const MANY: usize = 50;
 /// Resampling is a function of the values alone: the same table gives the same page.
 const SEED: u64 = 0;
 
@@ -48,13 +50,19 @@ pub fn interquartile(values: &[f64]) -> Option<Interval> {
 /// The smallest visible effect is (t₀.₉₇₅ + t₀.₈) s/√n with n − 1 degrees of freedom (Cohen, "Statistical power analysis for the
 /// behavioral sciences", 1988, chapter 2, in its usual approximation).
 pub fn paired(differences: &[f64]) -> Option<Effect> {
-    let mean = interval(differences, average)?;
-    let n = differences.len() as f64;
-    let smallest = StudentsT::new(0.0, 1.0, n - 1.0).ok().map(|t| {
-        let square: f64 = differences.iter().map(|difference| (difference - mean.mid).powi(2)).sum();
-        (t.inverse_cdf(0.975) + t.inverse_cdf(0.8)) * (square / (n - 1.0) / n).sqrt()
-    });
-    Some(Effect { mean, smallest })
+    let n = differences.len();
+    let Ok(t) = StudentsT::new(0.0, 1.0, n as f64 - 1.0) else {
+        return Some(Effect { mean: interval(differences, average)?, smallest: None });
+    };
+    let mid = average(&mut differences.to_vec());
+    let square: f64 = differences.iter().map(|difference| (difference - mid).powi(2)).sum();
+    let se = (square / (n as f64 - 1.0) / n as f64).sqrt();
+    let half = t.inverse_cdf(0.975) * se;
+    let mean = match n < MANY {
+        true => interval(differences, average)?,
+        false => Interval { mid, low: Some(mid - half), high: Some(mid + half), n },
+    };
+    Some(Effect { mean, smallest: Some(half + t.inverse_cdf(0.8) * se) })
 }
 
 fn interval(values: &[f64], middle: impl Fn(&mut [f64]) -> f64) -> Option<Interval> {
