@@ -171,6 +171,10 @@ fn a_link_leads_to_its_cell(opened: &Opened, id: &str) {
     opened.wait("the cell is shown", &format!("{row} && {row}.classList.contains('marked')"));
     let text = opened.value(&format!("{row}.textContent"));
     let text = text.as_str().unwrap();
+    let hidden = format!(
+        "{row}.closest('.cells').getBoundingClientRect().bottom - {row}.closest('.tabulator').getBoundingClientRect().bottom"
+    );
+    assert!(opened.value(&hidden).as_f64().unwrap() < 0.0, "the opened row is cut off");
     assert!(text.contains("crashed") && text.contains(&format!("harness replay results/mixed {id}")), "{text}");
 }
 

@@ -1,8 +1,8 @@
 //! What this machine can do at most: multiply-adds in registers, and bytes from memory, by so many threads.
 //!
-//! `limits [THREADS]` prints GFLOP/s of a loop of nothing but f32 multiply-adds (two operations each), and GB/s of the triad
-//! a = b + s·c on arrays far larger than the caches (McCalpin, "STREAM", 1995), which moves three numbers a result; the best of
-//! several rounds.
+//! `limits [THREADS]` prints GFLOP/s of a loop of nothing but f32 multiply-adds (two operations each), 10⁹ f32 divisions and square
+//! roots a second, and GB/s of the triad a = b + s·c on arrays far larger than the caches (McCalpin, "STREAM", 1995), which
+//! moves three numbers a result; the best of several rounds.
 
 use std::hint::black_box;
 use std::sync::Barrier;
@@ -18,6 +18,9 @@ const SUMS: usize = 12;
 /// f32 in the widest register.
 const LANES: usize = 16;
 const MULTIPLIES: usize = 4_000_000;
+/// f32 in the first-level cache.
+const SHORT: usize = 1 << 12;
+const REPEATS: usize = 10_000;
 /// 256 MiB an array and thread.
 const ELEMENTS: usize = 1 << 26;
 
@@ -32,6 +35,13 @@ fn main() {
     });
     let operations = (2 * MULTIPLIES * SUMS * LANES * threads) as f64;
     println!("multiply-add,{threads},{:.1},GFLOP/s", operations / flops / 1e9);
+    for (name, operation) in [("division", divide as fn(&mut [f32])), ("square root", root)] {
+        let seconds = best(threads, || {
+            let mut values = vec![1.5f32; SHORT];
+            move || (0..REPEATS).for_each(|_| operation(black_box(&mut values)))
+        });
+        println!("{name},{threads},{:.2},10⁹/s", (SHORT * REPEATS * threads) as f64 / seconds / 1e9);
+    }
     let triad = best(threads, || {
         let (mut a, b, c) = (vec![0.0f32; ELEMENTS], vec![1.0f32; ELEMENTS], vec![2.0f32; ELEMENTS]);
         move || {
@@ -65,6 +75,18 @@ fn best<W: FnMut()>(threads: usize, work: impl Fn() -> W + Sync) -> f64 {
     });
     let slowest = |round| times.iter().map(|times: &Vec<f64>| times[round]).fold(0.0, f64::max);
     (0..ROUNDS).map(slowest).fold(f64::INFINITY, f64::min)
+}
+
+fn divide(values: &mut [f32]) {
+    dispatch!(_L => for value in values.iter_mut() {
+        *value = 1.0 / *value;
+    });
+}
+
+fn root(values: &mut [f32]) {
+    dispatch!(_L => for value in values.iter_mut() {
+        *value = value.sqrt();
+    });
 }
 
 #[inline(always)]

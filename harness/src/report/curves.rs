@@ -153,7 +153,7 @@ fn measured(names: &[&String], cells: &BTreeMap<usize, Looks>) -> Vec<Measured> 
     );
     let mut rest: Vec<&&String> = names.iter().filter(|name| !BOUNDS.iter().any(|bound| bound.0 == **name)).collect();
     // Gradients first: where a training goes wrong they show it.
-    rest.sort_by_key(|name| !name.starts_with("grad_norm"));
+    rest.sort_by_key(|name| (!name.starts_with("grad_norm_p50"), !name.starts_with("grad_norm")));
     let rest = rest.into_iter().map(|name| Measured {
         key: name.to_string(),
         title: name.trim_end_matches("_nats").replace('_', " "),
