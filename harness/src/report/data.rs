@@ -103,12 +103,6 @@ impl Data {
             cells,
         })
     }
-
-    /// Cells that have no result yet.
-    pub fn unfinished(&self) -> usize {
-        let waits = |count: &&Count| [Status::Pending, Status::Interrupted].iter().any(|s| s.name() == count.status);
-        self.counts.iter().filter(waits).map(|count| count.cells).sum()
-    }
 }
 
 fn cell(run: &Run, group: usize, metrics: &[Figure], folder: &str) -> Cell {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::figures::Figure;
-use super::runs::Run;
+use super::runs::{Run, SECTIONS};
 use super::statistics::{Interval, interquartile};
 use crate::results::Status;
 
@@ -44,6 +44,13 @@ pub struct Group {
     pub cells: Vec<usize>,
 }
 
+impl Group {
+    /// Its cells that ended `ok`, of the table that was grouped.
+    pub fn survivors<'a>(&self, runs: &'a [Run]) -> impl Iterator<Item = &'a Run> {
+        self.cells.iter().map(|&cell| &runs[cell]).filter(|run| run.status == Status::Ok)
+    }
+}
+
 /// All groups of a table.
 #[derive(Clone, Debug)]
 pub struct Grouping {
@@ -77,10 +84,8 @@ impl Grouping {
             group.log_z = group.log_z.or(run.row.log_z_nats);
         }
         grouping.groups.par_iter_mut().for_each(|group| {
-            let survivors = || group.cells.iter().map(|&cell| &runs[cell]).filter(|run| run.status == Status::Ok);
-            let middle =
-                |figure: &Figure| interquartile(&survivors().filter_map(|run| figure.of(run)).collect::<Vec<_>>());
-            group.stats = figures.iter().map(middle).collect();
+            let values = |figure: &Figure| group.survivors(runs).filter_map(|run| figure.of(run)).collect::<Vec<_>>();
+            group.stats = figures.iter().map(|figure| interquartile(&values(figure))).collect();
         });
         grouping
     }
@@ -140,9 +145,7 @@ fn varied(runs: &[Run]) -> Vec<Axis> {
 
 /// `train.optimizer.adam.lr` is `adam lr` to a reader, `p.n_steps` is `n steps`.
 fn title(key: &str) -> String {
-    let short = ["p.", "target.", "train.optimizer.", "train.", "sampling.", "eval."]
-        .iter()
-        .find_map(|section| key.strip_prefix(section))
-        .unwrap_or(key);
+    let of_section = || SECTIONS.iter().find_map(|section| key.strip_prefix(section));
+    let short = key.strip_prefix("train.optimizer.").or_else(of_section).unwrap_or(key);
     short.replace(['.', '_'], " ")
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::groups::Grouping;
 use super::rounded;
 use super::runs::Run;
-use crate::results::Status;
 
 /// Gaps below this are shown as this: the axis is logarithmic, and estimates are no better.
 const LEAST: f64 = 1e-4;
@@ -39,9 +38,10 @@ pub fn profiles(runs: &[Run], grouping: &Grouping) -> Vec<Profile> {
             order.push(Solved { label: &group.label, flow: &group.flow, problems: 0, gaps: Vec::new() });
             order.len() - 1
         });
-        let survivors = group.cells.iter().map(|&cell| &runs[cell]).filter(|run| run.status == Status::Ok);
         order[place].problems += group.planned;
-        order[place].gaps.extend(survivors.filter_map(|run| run.row.elbo_gap_nats).filter(|gap| gap.is_finite()));
+        order[place]
+            .gaps
+            .extend(group.survivors(runs).filter_map(|run| run.row.elbo_gap_nats).filter(|gap| gap.is_finite()));
     }
     order.into_iter().map(Solved::profile).filter(|profile| profile.problems > 1 && !profile.tau.is_empty()).collect()
 }

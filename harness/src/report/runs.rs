@@ -30,7 +30,7 @@ pub struct Runs {
 }
 
 /// Sections of settings among the columns.
-const SECTIONS: [&str; 5] = ["p.", "target.", "train.", "eval.", "sampling."];
+pub const SECTIONS: [&str; 5] = ["p.", "target.", "train.", "eval.", "sampling."];
 
 impl Runs {
     /// Reads runs.csv.

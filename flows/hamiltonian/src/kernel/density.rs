@@ -143,16 +143,7 @@ impl Kernel {
             scale(&mut work.grad_x, of_weights);
             work.cotangent.read(&work.grad_x);
         }
-        let kept = self.keep.then_some(&work.kept);
-        self.inverse.reverse_tile(
-            &work.prepared,
-            &work.steps,
-            &work.tile,
-            kept,
-            &mut work.cotangent,
-            &mut work.grad,
-            &mut work.workspace,
-        );
+        self.reverse_tile(&self.inverse, work);
         // The weight has the encoder's density with a minus.
         work.log_f.iter_mut().zip(of_weights).for_each(|(of_f, &of_weight)| *of_f = -of_weight);
         let (_, p_bar) = work.cotangent.parts();
@@ -167,7 +158,8 @@ fn average<T: Element>(log_w: &[T], copies: usize, log_q: &mut [T]) {
         return;
     }
     for (log_q, log_w) in log_q.iter_mut().zip(log_w.chunks_exact(copies)) {
-        let most = log_w.iter().map(|log_w| log_w.wide()).fold(f64::NEG_INFINITY, larger);
+        // What is not a number is not the most, but makes the sum so.
+        let most = log_w.iter().map(|log_w| log_w.wide()).fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = log_w.iter().map(|log_w| (log_w.wide() - most).exp()).sum();
         *log_q = T::of(most + (sum / copies as f64).ln());
     }
@@ -184,11 +176,6 @@ fn share<T: Element>(log_w: &mut [T], copies: usize, log_q: &[T], grad_log_q: &[
             *log_w = T::of(grad.wide() * (log_w.wide() - log_q.wide()).exp() / copies as f64);
         }
     }
-}
-
-/// Not [`f64::max`], which forgets what is not a number.
-fn larger(a: f64, b: f64) -> f64 {
-    if b > a || b.is_nan() { b } else { a }
 }
 
 /// Every row times its weight.

@@ -136,6 +136,20 @@ impl Kernel {
         }
     }
 
+    /// Takes the cotangents of the last tile's end to those of its start, along one of the two trajectories.
+    fn reverse_tile<T: Element>(&self, along: &Trajectory, work: &mut Work<T>) {
+        let kept = self.keep.then_some(&work.kept);
+        along.reverse_tile(
+            &work.prepared,
+            &work.steps,
+            &work.tile,
+            kept,
+            &mut work.cotangent,
+            &mut work.grad,
+            &mut work.workspace,
+        );
+    }
+
     /// Packs parameters, unless they are those of the last call: several calls make a step.
     fn prepare<T: Element>(&self, params: &[T], work: &mut Work<T>) {
         if work.params == params {

@@ -91,16 +91,7 @@ impl Kernel {
         // log q has the encoder's density with a minus.
         work.log_f.iter_mut().zip(&work.grad_log_q).for_each(|(of_f, &grad)| *of_f = -grad);
         self.encoder.0.reverse_density(&work.log_f, m, &mut work.encoder, q_bar, p_bar);
-        let kept = self.keep.then_some(&work.kept);
-        self.trajectory.reverse_tile(
-            &work.prepared,
-            &work.steps,
-            &work.tile,
-            kept,
-            &mut work.cotangent,
-            &mut work.grad,
-            &mut work.workspace,
-        );
+        self.reverse_tile(&self.trajectory, work);
         if let Some((momentum, _)) = &self.momentum {
             let (_, p_bar) = work.cotangent.parts();
             momentum.reverse_draw(p_bar, &work.grad_log_q, m, &mut work.momentum, &mut work.unused);

@@ -58,7 +58,7 @@ pub unsafe extern "C" fn sample_rows<F: Fused>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+        if declines::<F>(instance) {
             return DECLINED;
         }
         guard(call, || {
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn sample_gradient<F: Fused>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+        if declines::<F>(instance) {
             return DECLINED;
         }
         guard(call, || {
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn fused_density<F: FusedDensity>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if !tape.is_null() || live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+        if !tape.is_null() || declines::<F>(instance) {
             return density::<F>(instance, params, x, seed, log_q, tape, call);
         }
         guard(call, || {
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if live::<OfFlow<F>>(instance).is_ok_and(|flow| !flow.0.is_fused()) {
+        if declines::<F>(instance) {
             return DECLINED;
         }
         guard(call, || {
@@ -186,6 +186,15 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
 /// Those of a flow's rows.
 fn cotangents<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Result<()> {
     ask(pull, dim, (rows.x, rows.log_q), (rows.grad_x, rows.grad_log_q))
+}
+
+/// Whether a live instance has no kernels; what is wrong with one that is not live, the call itself says.
+///
+/// # Safety
+/// As [`live`].
+unsafe fn declines<F: Fused>(instance: *mut c_void) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { live::<OfFlow<F>>(instance) }.is_ok_and(|flow| !flow.0.is_fused())
 }
 
 /// Kernels index by these lengths.
