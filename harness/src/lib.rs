@@ -7,6 +7,7 @@
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
 pub mod cell;
+pub mod compare;
 pub mod host;
 pub mod measure;
 pub mod prepare;
@@ -14,7 +15,9 @@ pub mod report;
 pub mod results;
 pub mod sample;
 pub mod schedule;
+pub mod statistics;
 pub mod streams;
 pub mod sweep;
+pub mod table;
 pub mod train;
 pub mod worker;

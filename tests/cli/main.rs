@@ -2,6 +2,7 @@
 
 mod augmented;
 mod bad_input;
+mod compare;
 mod damage;
 mod determinism;
 mod interrupt;

@@ -109,6 +109,11 @@ impl Probe for Hamiltonian {
 }
 
 impl Hamiltonian {
+    /// The learnt dynamics, for looking at them.
+    pub fn dynamics(&self) -> &Dynamics {
+        &self.dynamics
+    }
+
     /// (q₀, p₀) `[n, 2d]` with its log-density.
     fn start(&self, params: &Params<'_>, seed: u64, n: usize) -> Result<(Tensor, Tensor)> {
         let Setup { dim, dtype, device, .. } = &self.setup;

@@ -1,6 +1,8 @@
 //! The verbs, one a file, and what they share: exit codes, tables.
 
+mod bench_pair;
 mod collect;
+mod compare;
 mod describe;
 mod list;
 mod plan;
@@ -49,6 +51,10 @@ enum Verb {
     Collect(collect::CollectArgs),
     /// Write report.html, one page that opens without a network, and report.md.
     Report(report::ReportArgs),
+    /// Say whether one result is as good as another: correctness, quality, stability, speed.
+    Compare(compare::CompareArgs),
+    /// Say whether one build is slower than another, running both in turn.
+    BenchPair(bench_pair::BenchPairArgs),
     /// List flows, targets, integrators.
     List(list::ListArgs),
     /// Show a flow's or target's parameters, reference and known values.
@@ -91,6 +97,8 @@ pub fn main() -> ExitCode {
         Verb::Plan(args) => plan::plan(args, dirs),
         Verb::Collect(args) => collect::collect(args),
         Verb::Report(args) => report::report(args),
+        Verb::Compare(args) => compare::compare(args),
+        Verb::BenchPair(args) => bench_pair::bench_pair(args),
         Verb::List(args) => list::list(args, dirs),
         Verb::Describe(args) => describe::describe(args, dirs),
         Verb::Schema => schema::schema(dirs),

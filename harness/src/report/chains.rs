@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::rounded;
-use super::runs::Run;
 use crate::results::{Folder, KeptChains, Status};
+use crate::table::Run;
 
 /// Cells whose chains a page shows: the first of each group of seeds is what a reader looks at.
 const MOST_CELLS: usize = 60;

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::rounded;
-use super::runs::Run;
 use crate::results::MetricRow;
+use crate::table::Run;
 
 /// Numbers in all curves together: some two megabytes of a page.
 const MOST_NUMBERS: usize = 250_000;

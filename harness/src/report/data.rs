@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use super::chains::{Chain, chains};
 use super::curves::Curves;
-use super::figures::{Figure, figures};
-use super::groups::{Axis, Group, Grouping};
 use super::pairs::{Comparison, comparisons};
 use super::profiles::{Profile, profiles};
 use super::provenance::{Machine, Remark, provenance};
 use super::rounded;
-use super::runs::{Run, Runs};
 use super::schemes::{Counted, Integrated, hamiltonians, integrators};
 use crate::results::{Folder, Status};
+use crate::table::{Axis, Group, Grouping};
+use crate::table::{Figure, figures};
+use crate::table::{Run, Runs};
 
 /// How many cells ended so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

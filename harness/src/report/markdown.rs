@@ -1,9 +1,9 @@
 //! report.md: what the page says, for a terminal, a pull request or a model to read.
 
 use super::data::Data;
-use super::figures::Figure;
-use super::groups::Group;
-use super::statistics::Interval;
+use crate::statistics::Interval;
+use crate::table::Figure;
+use crate::table::Group;
 
 /// Columns of a table that people can still read.
 const MOST_COLUMNS: usize = 7;

@@ -6,24 +6,20 @@
 mod chains;
 mod curves;
 mod data;
-mod figures;
-mod groups;
 mod markdown;
 mod page;
 mod pairs;
 mod profiles;
 mod provenance;
-mod runs;
 mod schemes;
-mod statistics;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
 use crate::results::{Folder, collect, write_atomically};
+use crate::table::Runs;
 use data::Data;
-use runs::Runs;
 
 /// What was written.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::figures::Figure;
-use super::groups::Axis;
-use super::runs::Run;
-use super::statistics::paired;
 use crate::results::Status;
+use crate::statistics::paired;
+use crate::table::Axis;
+use crate::table::Figure;
+use crate::table::Run;
 
 /// Figures that settings are compared by.
 const COMPARED: [&str; 7] =

@@ -6,9 +6,9 @@
 
 use serde::Serialize;
 
-use super::groups::Grouping;
 use super::rounded;
-use super::runs::Run;
+use crate::table::Grouping;
+use crate::table::Run;
 
 /// Gaps below this are shown as this: the axis is logarithmic, and estimates are no better.
 const LEAST: f64 = 1e-4;

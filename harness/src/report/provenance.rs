@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::runs::{Run, Runs};
 use crate::results::{Environment, Status};
+use crate::table::{Run, Runs};
 
 /// Something to know before reading on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

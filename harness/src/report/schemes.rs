@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use flow_kernels::integrator::Scheme;
 use serde::Serialize;
 
-use super::groups::Grouping;
-use super::runs::Run;
+use crate::table::Grouping;
+use crate::table::Run;
 
 /// With more settings than these, the rest is not looked at.
 const MOST_SETTINGS: usize = 8;

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::figures::Figure;
 use super::runs::{Run, SECTIONS};
-use super::statistics::{Interval, interquartile};
 use crate::results::Status;
+use crate::statistics::{Interval, interquartile};
 
 /// A setting that differs between groups.
 #[derive(Clone, Debug, Serialize)]

@@ -4,6 +4,11 @@ use serde::Serialize;
 
 use super::runs::Run;
 
+/// Of figures of which more is better.
+pub const HIGHER: &str = "higher";
+/// Of figures of which less is better.
+pub const LOWER: &str = "lower";
+
 /// A figure of a cell.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
@@ -55,6 +60,11 @@ pub fn figures(runs: &[Run]) -> Vec<Figure> {
         value: Value::Probe(name.clone()),
     });
     fixed().into_iter().chain(of_plugins).filter(|figure| runs.iter().any(|run| figure.of(run).is_some())).collect()
+}
+
+/// Whether some table may have the figure.
+pub fn is_figure(key: &str) -> bool {
+    key.starts_with("probe.") || FIXED.iter().any(|fixed| fixed.0 == key)
 }
 
 type Fixed = (&'static str, &'static str, &'static str, &'static str, bool, &'static str, fn(&Run) -> Option<f64>);
@@ -184,8 +194,8 @@ fn fixed() -> Vec<Figure> {
             title: title.into(),
             unit,
             better: match better {
-                "+" => Some("higher"),
-                "-" => Some("lower"),
+                "+" => Some(HIGHER),
+                "-" => Some(LOWER),
                 _ => None,
             },
             about: about.into(),

@@ -1,0 +1,164 @@
+//! `harness bench-pair`: whether one build is slower than another, both run in turn.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use harness::compare::{Gate, Gated, Round, Side, Throughputs, Verdict, conclude, judge_rounds, throughputs};
+use indicatif::ProgressBar;
+
+use super::{INTERRUPTED, compare};
+
+#[derive(Args)]
+#[command(
+    after_help = "Example: harness bench-pair --base ../main/target/release/harness --head target/release/harness speed.yaml\n\
+    Each finds its plugins beside it. The sweep needs `eval: {throughput: true}`; keep it to a few short cells\n\
+    Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 no data, 64 bad input"
+)]
+pub struct BenchPairArgs {
+    /// The sweep that both run.
+    pub sweep: PathBuf,
+    /// What was: a harness.
+    #[arg(long, value_name = "BIN")]
+    pub base: PathBuf,
+    /// What is.
+    #[arg(long, value_name = "BIN")]
+    pub head: PathBuf,
+    /// Rounds of base, head, head, base.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(2..))]
+    pub rounds: u16,
+    /// Threads a cell.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: u16,
+    /// Margins, under `speed`.
+    #[arg(long, value_name = "FILE")]
+    pub gate: Option<PathBuf>,
+    /// Folder for verdict.json, verdict.md, junit.xml and rounds.csv.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    /// Print verdict.json instead of Markdown.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn bench_pair(args: &BenchPairArgs) -> Result<u8> {
+    let gate = args.gate.as_deref().map(Gate::read).transpose()?.unwrap_or_default().speed.unwrap_or_default();
+    let sweep = args.sweep.canonicalize().with_context(|| args.sweep.display().to_string())?;
+    let binaries = [&args.base, &args.head].map(|path| path.canonicalize().with_context(|| path.display().to_string()));
+    let [base, head] = binaries;
+    let bench = Bench { base: base?, head: head?, sweep, threads: args.threads, rounds: args.rounds };
+    std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
+    let scratch = tempfile::tempdir_in(&args.out)?;
+    let bar = ProgressBar::new(0);
+    let Some(first) = bench.measure(scratch.path(), &bar)? else { return Ok(INTERRUPTED) };
+    let mut rows = vec![first.clone()];
+    let mut gated = judge_rounds(&first, &gate);
+    let flagged = flagged(&gated);
+    if !flagged.is_empty() {
+        // One in twenty is slower by chance; the second time counts.
+        let Some(second) = bench.measure(scratch.path(), &bar)? else { return Ok(INTERRUPTED) };
+        gated = again(gated, judge_rounds(&second, &gate), &flagged);
+        rows.push(second);
+    }
+    bar.finish_and_clear();
+    write_rounds(&args.out.join("rounds.csv"), &rows)?;
+    let origin = |side: &str| Side::read(&scratch.path().join(side)).origin();
+    let (mut base, mut head) = (origin("base"), origin("head"));
+    (base.path, head.path) = (args.base.clone(), args.head.clone());
+    let cells = base.cells;
+    let comparison = conclude((base, head), cells, vec![gated]);
+    compare::write(&comparison, &args.out)?;
+    compare::print(&comparison, args.json)
+}
+
+/// What is run in turn.
+struct Bench {
+    base: PathBuf,
+    head: PathBuf,
+    sweep: PathBuf,
+    threads: u16,
+    rounds: u16,
+}
+
+impl Bench {
+    /// All rounds; none where it was interrupted.
+    fn measure(&self, scratch: &Path, bar: &ProgressBar) -> Result<Option<Vec<Round>>> {
+        bar.inc_length(4 * u64::from(self.rounds));
+        let mut rounds = Vec::new();
+        for _ in 0..self.rounds {
+            let turn = |binary: &Path, name: &str| -> Result<Option<Throughputs>> {
+                let found = self.run(binary, &scratch.join(name));
+                bar.inc(1);
+                found
+            };
+            let Some(first) = turn(&self.base, "base")? else { return Ok(None) };
+            let Some(second) = turn(&self.head, "head")? else { return Ok(None) };
+            let Some(third) = turn(&self.head, "head")? else { return Ok(None) };
+            let Some(last) = turn(&self.base, "base")? else { return Ok(None) };
+            rounds.push(Round { base: [first, last], head: [second, third] });
+        }
+        Ok(Some(rounds))
+    }
+
+    fn run(&self, binary: &Path, out: &Path) -> Result<Option<Throughputs>> {
+        let threads = self.threads.to_string();
+        let output = Command::new(binary)
+            .args(["run", "--force", "--jobs", "1", "--threads", &threads, "--out"])
+            .arg(out)
+            .arg(&self.sweep)
+            .output()
+            .with_context(|| binary.display().to_string())?;
+        match output.status.code() {
+            Some(0 | 20) => {}
+            Some(130) => return Ok(None),
+            _ => bail!("{}: {}\n{}", binary.display(), output.status, String::from_utf8_lossy(&output.stderr).trim()),
+        }
+        let side = Side::read(out);
+        let runs = side.table().map_err(anyhow::Error::msg)?;
+        ensure!(!runs.runs.is_empty(), "{}: the sweep has no cells", self.sweep.display());
+        Ok(Some(throughputs(runs)))
+    }
+}
+
+fn flagged(gated: &Gated) -> BTreeSet<(String, String)> {
+    let grave = gated.findings.iter().filter(|finding| finding.verdict == Verdict::Regression);
+    grave.map(|finding| (finding.subject.clone(), finding.metric.clone())).collect()
+}
+
+/// The first findings, but of those that were flagged the second.
+fn again(first: Gated, second: Gated, flagged: &BTreeSet<(String, String)>) -> Gated {
+    let is_flagged =
+        |finding: &harness::compare::Finding| flagged.contains(&(finding.subject.clone(), finding.metric.clone()));
+    let kept = first.findings.into_iter().filter(|finding| !is_flagged(finding));
+    let mut renewed: Vec<_> = second.findings.into_iter().filter(is_flagged).collect();
+    for finding in &mut renewed {
+        finding.message.push_str("; the second time, since it was slower the first");
+    }
+    Gated::of(first.name, kept.chain(renewed).collect(), "nothing was measured", |n| {
+        format!("{n} throughputs as before")
+    })
+}
+
+/// Every measurement, for whoever wants to look for himself.
+fn write_rounds(path: &Path, measured: &[Vec<Round>]) -> Result<()> {
+    let mut csv = csv::Writer::from_path(path).with_context(|| path.display().to_string())?;
+    csv.write_record(["time", "round", "turn", "side", "cell", "metric", "value"])?;
+    for (time, rounds) in measured.iter().enumerate() {
+        for (number, round) in rounds.iter().enumerate() {
+            let turns = [
+                ("base", &round.base[0]),
+                ("head", &round.head[0]),
+                ("head", &round.head[1]),
+                ("base", &round.base[1]),
+            ];
+            for (turn, (side, values)) in turns.into_iter().enumerate() {
+                for ((cell, metric), value) in values {
+                    csv.serialize((time, number, turn, side, cell, metric, value))?;
+                }
+            }
+        }
+    }
+    Ok(csv.flush()?)
+}

@@ -1,0 +1,86 @@
+//! Are flows worse than before? Differences in their own units, paired by seed, for every group and for all of them together.
+//!
+//! Never a ratio: an ELBO has a sign and no zero that means anything. A loss fails if its interval lies wholly beyond the margin, and
+//! passes if it lies wholly within; to fail, the gate's α is shared out evenly among all intervals (Bonferroni).
+
+use std::collections::BTreeMap;
+
+use super::gate::Quality;
+use super::pairing::{Pair, Pairing};
+use super::verdict::{Finding, Gated, Measured, Verdict};
+use crate::results::Status;
+use crate::statistics::{Method, mean_difference};
+use crate::table::{Figure, HIGHER, Run, figures};
+
+/// Losses of one figure in one group.
+struct Losses {
+    group: String,
+    figure: Figure,
+    margin: f64,
+    losses: Vec<f64>,
+}
+
+pub fn judge(pairing: &Pairing<'_>, gate: &Quality) -> Gated {
+    let pairs: Vec<&Pair<'_>> =
+        pairing.pairs.iter().filter(|pair| pair.base.status == Status::Ok && pair.head.status == Status::Ok).collect();
+    let runs: Vec<Run> = pairs.iter().map(|pair| pair.base.clone()).collect();
+    let known = figures(&runs);
+    let all: Vec<Losses> = known.iter().flat_map(|figure| of_figure(&pairs, figure, gate)).collect();
+    let findings = all.iter().filter_map(|losses| finding(losses, gate.alpha, all.len())).collect();
+    Gated::of("quality", findings, "no pair of cells ended `ok` with a figure that has a margin", |n| {
+        format!("{n} comparisons within their margins")
+    })
+}
+
+/// Every group's, and that of all groups where there are several.
+fn of_figure(pairs: &[&Pair<'_>], figure: &Figure, gate: &Quality) -> Vec<Losses> {
+    let (Some(&margin), Some(better)) = (gate.margin.get(&figure.key), figure.better) else { return Vec::new() };
+    let sign = if better == HIGHER { -1.0 } else { 1.0 };
+    let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for pair in pairs {
+        let Some(difference) = figure.of(pair.head).zip(figure.of(pair.base)).map(|(new, old)| new - old) else {
+            continue;
+        };
+        groups.entry(&pair.group).or_default().push(sign * difference);
+    }
+    let whole: Vec<f64> = groups.values().flatten().copied().collect();
+    let several = groups.len() > 1;
+    let named = groups.into_iter().map(|(group, losses)| (group.to_owned(), losses));
+    let together = several.then(|| ("all cells".to_owned(), whole));
+    named.chain(together).map(|(group, losses)| Losses { group, figure: figure.clone(), margin, losses }).collect()
+}
+
+fn finding(of: &Losses, alpha: f64, looks: usize) -> Option<Finding> {
+    let (unit, margin) = (of.figure.unit, of.margin);
+    let found = mean_difference(&of.losses, alpha)?;
+    let corrected = mean_difference(&of.losses, alpha / looks as f64)?;
+    let verdict = match found.interval.zip(corrected.interval) {
+        Some((plain, corrected)) => Verdict::of_loss(plain, corrected, margin),
+        None if found.mean == 0.0 => Verdict::Pass,
+        None => Verdict::Inconclusive,
+    };
+    let word = if found.mean > 0.0 { "worse" } else { "better" };
+    let interval = found.interval.map_or("one pair, no interval".to_owned(), |(low, high)| {
+        let how = if found.method == Method::SignFlip { "sign flip" } else { "Student's t" };
+        format!("loss between {low:+.4} and {high:+.4} by {how}")
+    });
+    let smallest =
+        corrected.smallest.map(|smallest| format!("; {smallest:.4} could have been seen")).unwrap_or_default();
+    let size = match found.mean {
+        0.0 => "no different".to_owned(),
+        mean => format!("{word} by {:.4} {unit}", mean.abs()).trim_end().to_owned(),
+    };
+    Some(Finding {
+        subject: of.group.clone(),
+        metric: of.figure.key.clone(),
+        verdict,
+        message: format!("{size} over {} pairs, {interval}, margin {margin}{smallest}", found.n),
+        measured: Some(Measured {
+            loss: found.mean,
+            interval: found.interval,
+            margin,
+            smallest_visible: corrected.smallest,
+            n: found.n,
+        }),
+    })
+}
