@@ -1,6 +1,6 @@
 //! Groups whose flow integrates learnt Hamiltonians, with what their scheme costs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flow_kernels::integrator::Scheme;
 use serde::Serialize;
@@ -84,7 +84,14 @@ pub fn hamiltonians(runs: &[Run], grouping: &Grouping) -> Vec<Counted> {
             rest: rest.collect::<Vec<_>>().join(" · "),
         })
     };
-    (0..grouping.groups.len()).filter_map(of).collect()
+    let all: Vec<Counted> = (0..grouping.groups.len()).filter_map(of).collect();
+    // A picture is of one target: where that has one number only, there is nothing to see.
+    let mut numbers: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for counted in &all {
+        numbers.entry(&grouping.groups[counted.group].target).or_default().insert(counted.hamiltonians);
+    }
+    let varies = |counted: &Counted| numbers[grouping.groups[counted.group].target.as_str()].len() > 1;
+    all.iter().filter(|counted| varies(counted)).cloned().collect()
 }
 
 /// The settings that lines against the number are drawn by: those that leave few lines, and few groups in one place.
