@@ -1,12 +1,11 @@
 //! `harness bench-pair`: whether one build is slower than another, both run in turn.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use harness::compare::{Gate, Gated, Round, Side, Throughputs, Verdict, conclude, judge_rounds, throughputs};
+use harness::compare::{Finding, Gate, Gated, Round, Side, Throughputs, Verdict, conclude, judge_rounds, throughputs};
 use indicatif::ProgressBar;
 
 use super::{INTERRUPTED, compare};
@@ -26,8 +25,8 @@ pub struct BenchPairArgs {
     /// What is.
     #[arg(long, value_name = "BIN")]
     pub head: PathBuf,
-    /// Rounds of base, head, head, base.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u16).range(2..))]
+    /// Rounds of base, head, head, base; as many again where they do not suffice for a pass.
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(2..))]
     pub rounds: u16,
     /// Threads a cell.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
@@ -55,11 +54,10 @@ pub fn bench_pair(args: &BenchPairArgs) -> Result<u8> {
     let Some(first) = bench.measure(scratch.path(), &bar)? else { return Ok(INTERRUPTED) };
     let mut rows = vec![first.clone()];
     let mut gated = judge_rounds(&first, &gate);
-    let flagged = flagged(&gated);
-    if !flagged.is_empty() {
-        // One in twenty is slower by chance; the second time counts.
+    if matches!(gated.verdict, Verdict::Regression | Verdict::Inconclusive) {
         let Some(second) = bench.measure(scratch.path(), &bar)? else { return Ok(INTERRUPTED) };
-        gated = again(gated, judge_rounds(&second, &gate), &flagged);
+        let both = judge_rounds(&[first.clone(), second.clone()].concat(), &gate);
+        gated = once_more(gated, judge_rounds(&second, &gate), both);
         rows.push(second);
     }
     bar.finish_and_clear();
@@ -122,23 +120,27 @@ impl Bench {
     }
 }
 
-fn flagged(gated: &Gated) -> BTreeSet<(String, String)> {
-    let grave = gated.findings.iter().filter(|finding| finding.verdict == Verdict::Regression);
-    grave.map(|finding| (finding.subject.clone(), finding.metric.clone())).collect()
-}
-
-/// The first findings, but of those that were flagged the second.
-fn again(first: Gated, second: Gated, flagged: &BTreeSet<(String, String)>) -> Gated {
-    let is_flagged =
-        |finding: &harness::compare::Finding| flagged.contains(&(finding.subject.clone(), finding.metric.clone()));
-    let kept = first.findings.into_iter().filter(|finding| !is_flagged(finding));
-    let mut renewed: Vec<_> = second.findings.into_iter().filter(is_flagged).collect();
-    for finding in &mut renewed {
-        finding.message.push_str("; the second time, since it was slower the first");
-    }
-    Gated::of(first.name, kept.chain(renewed).collect(), "nothing was measured", |n| {
-        format!("{n} throughputs as before")
-    })
+/// What was measured twice. Of a cell that was slower the second time alone counts: one in twenty is slower by chance. Of one that was
+/// inconclusive both together do, but they cannot make it slower, since nothing would have confirmed that.
+fn once_more(first: Gated, second: Gated, both: Gated) -> Gated {
+    let of = |gated: &Gated, like: &Finding| {
+        gated.findings.iter().find(|found| found.subject == like.subject && found.metric == like.metric).cloned()
+    };
+    let judged = |finding: Finding| {
+        let (found, why) = match finding.verdict {
+            Verdict::Regression => (of(&second, &finding), "the second time, since it was slower the first"),
+            Verdict::Inconclusive => (of(&both, &finding), "both times together"),
+            _ => return finding,
+        };
+        let Some(mut found) = found else { return finding };
+        if finding.verdict == Verdict::Inconclusive && found.verdict == Verdict::Regression {
+            found.verdict = Verdict::Inconclusive;
+        }
+        found.message = format!("{}; {why}", found.message);
+        found
+    };
+    let findings = first.findings.into_iter().map(judged).collect();
+    Gated::of(first.name, findings, "nothing was measured", |n| format!("{n} throughputs as before"))
 }
 
 /// Every measurement, for whoever wants to look for himself.

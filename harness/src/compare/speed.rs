@@ -10,8 +10,11 @@ use super::verdict::{Finding, Gated, Measured, Verdict};
 use crate::statistics::mean_difference;
 use crate::table::Run;
 
-/// Figures that are throughputs, with what they are called.
-pub const THROUGHPUTS: [(&str, &str, fn(&Run) -> Option<f64>); 2] = [
+/// A column, what it is called, and a cell's value.
+type Throughput = (&'static str, &'static str, fn(&Run) -> Option<f64>);
+
+/// Figures that are throughputs.
+pub const THROUGHPUTS: [Throughput; 2] = [
     ("train_samples_per_s", "training", |run| run.row.train_samples_per_s),
     ("draws_per_s", "draws", |run| run.row.draws_per_s),
 ];
@@ -33,11 +36,7 @@ pub fn judge(pairing: &Pairing<'_>, (base, head): &(Origin, Origin), gate: &Spee
     Some(Gated::of("speed", findings, "", |n| format!("{n} throughputs within {:.0} %", 100.0 * gate.margin)))
 }
 
-fn of_figure(
-    pairing: &Pairing<'_>,
-    (key, what, value): (&str, &str, fn(&Run) -> Option<f64>),
-    gate: &Speed,
-) -> Option<Finding> {
+fn of_figure(pairing: &Pairing<'_>, (key, what, value): Throughput, gate: &Speed) -> Option<Finding> {
     let ratio = |old: f64, new: f64| (old > 0.0 && new > 0.0).then(|| (old / new).ln());
     let losses: Vec<f64> =
         pairing.pairs.iter().filter_map(|pair| ratio(value(pair.base)?, value(pair.head)?)).collect();

@@ -76,13 +76,11 @@ fn series(metrics: &[MetricRow], name: &str, value: impl Fn(f64) -> f64) -> Vec<
     rows.filter_map(|row| Some((row.step as f64, value(row.value?)))).collect()
 }
 
+/// Label, colour, points.
+type Curve<'a> = (&'a str, RGBColor, Vec<(f64, f64)>);
+
 /// Positive values on a logarithmic axis; what lies outside is drawn at its edge.
-fn over_steps(
-    sheet: &Sheet<'_>,
-    (row, column): (usize, usize),
-    steps: u64,
-    curves: &[(&str, RGBColor, Vec<(f64, f64)>)],
-) -> Result<()> {
+fn over_steps(sheet: &Sheet<'_>, (row, column): (usize, usize), steps: u64, curves: &[Curve<'_>]) -> Result<()> {
     let (low, high) = DECADES;
     let panel = sheet.panel(row, column);
     let mut chart = ChartBuilder::on(&panel)
