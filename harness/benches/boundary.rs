@@ -1,4 +1,4 @@
-//! What it costs to ask a plugin: the smallest flow through the C ABI, beside the same flow called as a crate.
+//! What it costs to ask a plugin: the smallest flow through the C ABI, for one point, where crossing is nearly all, and for many.
 //!
 //! Needs the plugins beside the binary: `cargo build --release` first.
 
@@ -8,9 +8,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use flow_sdk::{Flow, Params, Setup, Target};
 use harness::host::{CountedTarget, HostFlow, Library};
-use planar::{Config, Planar};
 use serde_json::{Map, json};
 
 fn plugin() -> PathBuf {
@@ -22,19 +20,13 @@ fn bench(criterion: &mut Criterion) {
     let target = targets::registry::build("gaussian", &Map::from_iter([("dim".to_owned(), json!(2))])).expect("known");
     let params = Map::from_iter([("layers".to_owned(), json!(1))]);
     let flow = HostFlow::create(&library, &params, DType::F32, Rc::new(CountedTarget::new(target))).expect("valid");
-    let setup = Setup { dim: 2, dtype: DType::F32, device: Device::Cpu, target: Target::absent() };
-    let crate_ = <Planar as Flow>::new(Config { layers: 1, ..Config::default() }, &setup).expect("valid");
     let flat = flow.init(0).expect("initialises");
     let x = |n: usize| Tensor::zeros((n, 2), DType::F32, &Device::Cpu).expect("small");
-    let mut group = criterion.benchmark_group("density of one planar layer");
+    let mut group = criterion.benchmark_group("density of one planar layer through the ABI");
     for n in [1, 64, 4096] {
         let x = x(n);
-        group.bench_function(BenchmarkId::new("through the ABI", n), |bencher| {
+        group.bench_function(BenchmarkId::from_parameter(n), |bencher| {
             bencher.iter(|| black_box(flow.density(&flat, &x, 0).expect("finite")));
-        });
-        group.bench_function(BenchmarkId::new("as a crate", n), |bencher| {
-            let params = Params::new(&flat, Flow::layout(&crate_));
-            bencher.iter(|| black_box(flow_sdk::Density::density(&crate_, &params, &x, 0).expect("finite")));
         });
     }
     group.finish();

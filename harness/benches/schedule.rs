@@ -13,7 +13,7 @@ flows: [{planar: {layers: 1}}]
 targets: [{gaussian: {dim: 2}}]
 seeds: 16
 train: {steps: 1, batch: 1}
-eval: {every: 1, draws: 10, final_draws: 10, throughput: false}
+eval: {every: 1, draws: 10, final_draws: 100, iw_samples: 10, throughput: false}
 ";
 
 fn bench(criterion: &mut Criterion) {

@@ -114,8 +114,22 @@ fn compare(base: &Path, head: &Path, gate: Option<&str>) -> (i32, Value) {
         assert!(text.contains(verdict["verdict"].as_str().unwrap()), "{text}");
         assert!(fs::read_to_string(out.path().join("junit.xml")).unwrap().starts_with("<?xml"));
         assert_eq!(fs::read_to_string(out.path().join("verdict.md")).unwrap(), text);
+        trackers(out.path(), &verdict);
     }
     (code, verdict)
+}
+
+/// What github-action-benchmark and Bencher read, wherever head could be read.
+fn trackers(out: &Path, verdict: &Value) {
+    let read = |name: &str| fs::read(out.join(name)).map(|text| serde_json::from_slice::<Value>(&text).unwrap());
+    let Ok(bencher) = read("bencher.json") else {
+        assert_eq!(verdict["verdict"], "no-data", "{verdict:#}");
+        return;
+    };
+    assert!(bencher.as_object().unwrap().values().all(|of| of["elbo_nats"]["value"].is_number()), "{bencher:#}");
+    let bigger = read("bigger-is-better.json").unwrap();
+    assert!(bigger.as_array().unwrap().iter().all(|entry| entry["name"].is_string() && entry["value"].is_number()));
+    assert!(read("smaller-is-better.json").unwrap().is_array());
 }
 
 fn gate_of<'a>(verdict: &'a Value, name: &str) -> &'a Value {

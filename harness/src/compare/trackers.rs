@@ -10,7 +10,8 @@ use crate::table::{Figure, Grouping, Runs, figures};
 /// Figures that are worth a line over commits.
 const TRACKED: [&str; 6] = ["elbo_nats", "eubo_nats", "w2", "train_samples_per_s", "draws_per_s", "ess_per_grad"];
 
-/// For github-action-benchmark, `customBiggerIsBetter` or `customSmallerIsBetter`: each takes the figures of which `better` is true.
+/// For github-action-benchmark, `customBiggerIsBetter` or `customSmallerIsBetter`: each takes the figures that are
+/// better that way.
 pub fn github_action_benchmark(runs: &Runs, better: &str) -> Value {
     let of_kind = |(_, figure, _): &(String, Figure, Middle)| figure.better == Some(better);
     let entry = |(group, figure, middle): (String, Figure, Middle)| {

@@ -1,6 +1,7 @@
 //! What was measured along the way of each cell, thinned to what a page can hold.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -82,6 +83,7 @@ impl Curves {
         let places: HashMap<&str, usize> =
             runs.iter().enumerate().map(|(index, run)| (run.row.cell_id.as_str(), index)).collect();
         let mut cells: BTreeMap<usize, Looks> = BTreeMap::new();
+        whole(path)?;
         let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
         for row in reader.deserialize() {
             let row: MetricRow = row.with_context(|| format!("{}: damaged", path.display()))?;
@@ -101,6 +103,18 @@ impl Curves {
         let curves = cells.iter().map(|(&cell, looks)| looks.curve(cell, &metrics, each)).collect();
         Self { metrics, cells: curves }
     }
+}
+
+/// A number that was cut short is a number, too: the last line has to end. The file may be large, and is not read for it.
+fn whole(path: &Path) -> Result<()> {
+    let mut file = std::fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut last = [b'\n'];
+    if file.metadata()?.len() > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    anyhow::ensure!(last == *b"\n", "{}: damaged: its last line is not complete", path.display());
+    Ok(())
 }
 
 impl Looks {
@@ -163,4 +177,20 @@ fn measured(names: &[&String], cells: &BTreeMap<usize, Looks>) -> Vec<Measured> 
         reference: name.contains("log_z").then_some("log_z"),
     });
     bounds.chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_was_cut_is_no_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let rows = "cell_id,step,wall_s,target_evals,metric,value,se,n\na,0,0.0,0,elbo_nats,1.25,,10\n";
+        std::fs::write(file.path(), rows).unwrap();
+        assert!(Curves::read(file.path(), &[]).is_ok());
+        std::fs::write(file.path(), &rows[..rows.len() - 5]).unwrap();
+        let error = Curves::read(file.path(), &[]).unwrap_err();
+        assert!(error.to_string().ends_with("its last line is not complete"), "{error}");
+    }
 }
