@@ -38,11 +38,15 @@ fn write(text: &mut String, comparison: &Comparison) -> std::fmt::Result {
     Ok(())
 }
 
-/// Those that are no pass; where all are, those that say something in numbers over several cells.
+/// Those that are no pass; where all are, those in which something moved.
 fn findings(text: &mut String, gate: &Gated) -> std::fmt::Result {
     let grave: Vec<&Finding> = gate.findings.iter().filter(|finding| finding.verdict != Verdict::Pass).collect();
     let shown = match grave.is_empty() {
-        true => gate.findings.iter().filter(|finding| finding.measured.is_some_and(|of| of.n > 1)).collect(),
+        true => gate
+            .findings
+            .iter()
+            .filter(|finding| finding.measured.is_some_and(|of| of.n > 1 && of.loss != 0.0))
+            .collect(),
         false => grave,
     };
     if shown.is_empty() {

@@ -9,7 +9,7 @@ use super::gate::Quality;
 use super::pairing::{Pair, Pairing};
 use super::verdict::{Finding, Gated, Measured, Verdict};
 use crate::results::Status;
-use crate::statistics::{Method, mean_difference};
+use crate::statistics::{Difference, Method, mean_difference};
 use crate::table::{Figure, HIGHER, Run, figures};
 
 /// Losses of one figure in one group.
@@ -59,22 +59,15 @@ fn finding(of: &Losses, alpha: f64, looks: usize) -> Option<Finding> {
         None if found.mean == 0.0 => Verdict::Pass,
         None => Verdict::Inconclusive,
     };
-    let word = if found.mean > 0.0 { "worse" } else { "better" };
-    let interval = found.interval.map_or("one pair, no interval".to_owned(), |(low, high)| {
-        let how = if found.method == Method::SignFlip { "sign flip" } else { "Student's t" };
-        format!("loss between {low:+.4} and {high:+.4} by {how}")
-    });
-    let smallest =
-        corrected.smallest.map(|smallest| format!("; {smallest:.4} could have been seen")).unwrap_or_default();
-    let size = match found.mean {
-        0.0 => "no different".to_owned(),
-        mean => format!("{word} by {:.4} {unit}", mean.abs()).trim_end().to_owned(),
+    let message = match of.losses.iter().all(|loss| *loss == 0.0) {
+        true => format!("no different in any of {} pairs", found.n),
+        false => in_words(found, corrected.smallest, unit, margin),
     };
     Some(Finding {
         subject: of.group.clone(),
         metric: of.figure.key.clone(),
         verdict,
-        message: format!("{size} over {} pairs, {interval}, margin {margin}{smallest}", found.n),
+        message,
         measured: Some(Measured {
             loss: found.mean,
             interval: found.interval,
@@ -83,4 +76,15 @@ fn finding(of: &Losses, alpha: f64, looks: usize) -> Option<Finding> {
             n: found.n,
         }),
     })
+}
+
+fn in_words(found: Difference, smallest: Option<f64>, unit: &str, margin: f64) -> String {
+    let word = if found.mean > 0.0 { "worse" } else { "better" };
+    let size = format!("{word} by {:.4} {unit}", found.mean.abs());
+    let interval = found.interval.map_or("one pair, no interval".to_owned(), |(low, high)| {
+        let how = if found.method == Method::SignFlip { "sign flip" } else { "Student's t" };
+        format!("loss between {low:+.4} and {high:+.4} by {how}")
+    });
+    let smallest = smallest.map(|smallest| format!("; {smallest:.4} could have been seen")).unwrap_or_default();
+    format!("{} over {} pairs, {interval}, margin {margin}{smallest}", size.trim_end(), found.n)
 }
