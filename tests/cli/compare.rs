@@ -194,8 +194,8 @@ fn a_cell_that_vanished_or_changed_its_status_fails() {
     assert_eq!(compare(deleted.write(), results(), None).0, 0);
 }
 
-/// Of ten seeds five more diverge: the gate on stability sees it with the one on correctness switched off; of five one more is too
-/// few to say, and is said to be.
+/// Of twenty cells eight more diverge: the gate on stability sees it with the one on correctness switched off; one more is too few to
+/// say, and is said to be.
 #[test]
 fn divergence_is_counted() {
     let gate = Some("version: 1\ncorrectness: null\nquality: null\n");

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use harness::compare::{Finding, Gate, Gated, Round, Side, Throughputs, Verdict, conclude, judge_rounds, throughputs};
+use harness::compare::{Finding, Gated, Round, Side, Throughputs, Verdict, conclude, judge_rounds, throughputs};
 use indicatif::ProgressBar;
 
-use super::{INTERRUPTED, compare};
+use super::INTERRUPTED;
+use super::compare::VerdictArgs;
 
 #[derive(Args)]
 #[command(
@@ -31,25 +32,19 @@ pub struct BenchPairArgs {
     /// Threads a cell.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: u16,
-    /// Margins, under `speed`.
-    #[arg(long, value_name = "FILE")]
-    pub gate: Option<PathBuf>,
-    /// Folder for verdict.json, verdict.md, junit.xml and rounds.csv.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub out: PathBuf,
-    /// Print verdict.json instead of Markdown.
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    verdict: VerdictArgs,
 }
 
 pub fn bench_pair(args: &BenchPairArgs) -> Result<u8> {
-    let gate = args.gate.as_deref().map(Gate::read).transpose()?.unwrap_or_default().speed.unwrap_or_default();
+    let gate = args.verdict.gate()?.speed.unwrap_or_default();
+    let out = &args.verdict.out;
     let sweep = args.sweep.canonicalize().with_context(|| args.sweep.display().to_string())?;
     let binaries = [&args.base, &args.head].map(|path| path.canonicalize().with_context(|| path.display().to_string()));
     let [base, head] = binaries;
     let bench = Bench { base: base?, head: head?, sweep, threads: args.threads, rounds: args.rounds };
-    std::fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string())?;
-    let scratch = tempfile::tempdir_in(&args.out)?;
+    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+    let scratch = tempfile::tempdir_in(out)?;
     let bar = ProgressBar::new(0);
     let Some(first) = bench.measure(scratch.path(), &bar)? else { return Ok(INTERRUPTED) };
     let mut rows = vec![first.clone()];
@@ -61,14 +56,13 @@ pub fn bench_pair(args: &BenchPairArgs) -> Result<u8> {
         rows.push(second);
     }
     bar.finish_and_clear();
-    write_rounds(&args.out.join("rounds.csv"), &rows)?;
+    write_rounds(&out.join("rounds.csv"), &rows)?;
     let origin = |side: &str| Side::read(&scratch.path().join(side)).origin();
     let (mut base, mut head) = (origin("base"), origin("head"));
     (base.path, head.path) = (args.base.clone(), args.head.clone());
     let cells = base.cells;
     let comparison = conclude((base, head), cells, vec![gated]);
-    compare::write(&comparison, &args.out)?;
-    compare::print(&comparison, args.json)
+    args.verdict.say(&comparison)
 }
 
 /// What is run in turn.
@@ -115,7 +109,6 @@ impl Bench {
         }
         let side = Side::read(out);
         let runs = side.table().map_err(anyhow::Error::msg)?;
-        ensure!(!runs.runs.is_empty(), "{}: the sweep has no cells", self.sweep.display());
         Ok(Some(throughputs(runs)))
     }
 }
@@ -149,13 +142,7 @@ fn write_rounds(path: &Path, measured: &[Vec<Round>]) -> Result<()> {
     csv.write_record(["time", "round", "turn", "side", "cell", "metric", "value"])?;
     for (time, rounds) in measured.iter().enumerate() {
         for (number, round) in rounds.iter().enumerate() {
-            let turns = [
-                ("base", &round.base[0]),
-                ("head", &round.head[0]),
-                ("head", &round.head[1]),
-                ("base", &round.base[1]),
-            ];
-            for (turn, (side, values)) in turns.into_iter().enumerate() {
+            for (turn, (side, values)) in round.turns().into_iter().enumerate() {
                 for ((cell, metric), value) in values {
                     csv.serialize((time, number, turn, side, cell, metric, value))?;
                 }

@@ -17,10 +17,17 @@ pub struct CompareArgs {
     pub base: PathBuf,
     /// What is.
     pub head: PathBuf,
-    /// Gates with their tolerances and margins [default: all gates, with the margins in the README].
+    #[command(flatten)]
+    verdict: VerdictArgs,
+}
+
+/// By what is judged, and where the verdict goes.
+#[derive(Args)]
+pub struct VerdictArgs {
+    /// Gates with their tolerances and margins [default: all gates, with the margins in the README]; `bench-pair` looks at `speed`.
     #[arg(long, value_name = "FILE")]
     pub gate: Option<PathBuf>,
-    /// Folder for verdict.json, verdict.md, junit.xml and what benchmark trackers read.
+    /// Folder for verdict.json, verdict.md, junit.xml; of `compare` for what benchmark trackers read, of `bench-pair` for rounds.csv.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
     /// Print verdict.json instead of Markdown.
@@ -29,34 +36,37 @@ pub struct CompareArgs {
 }
 
 pub fn compare(args: &CompareArgs) -> Result<u8> {
-    let gate = args.gate.as_deref().map(Gate::read).transpose()?.unwrap_or_default();
-    let comparison = judge(&args.base, &args.head, &gate);
-    write(&comparison, &args.out)?;
-    trackers(&args.head, &args.out)?;
-    print(&comparison, args.json)
+    let gate = args.verdict.gate()?;
+    let (base, head) = (Side::read(&args.base), Side::read(&args.head));
+    let code = args.verdict.say(&judge(&base, &head, &gate))?;
+    trackers(&head, &args.verdict.out)?;
+    Ok(code)
 }
 
-/// verdict.json, verdict.md and junit.xml.
-pub fn write(comparison: &Comparison, out: &Path) -> Result<()> {
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    write_atomically(&out.join("verdict.json"), &serde_json::to_vec_pretty(comparison)?)?;
-    write_atomically(&out.join("verdict.md"), markdown(comparison).as_bytes())?;
-    write_atomically(&out.join("junit.xml"), junit(comparison)?.as_bytes())
-}
-
-/// Prints the verdict, and says it as an exit code.
-pub fn print(comparison: &Comparison, json: bool) -> Result<u8> {
-    match json {
-        true => println!("{:#}", serde_json::to_value(comparison)?),
-        false => print!("{}", markdown(comparison)),
+impl VerdictArgs {
+    /// The gates that are asked for.
+    pub fn gate(&self) -> Result<Gate> {
+        Ok(self.gate.as_deref().map(Gate::read).transpose()?.unwrap_or_default())
     }
-    Ok(comparison.verdict.exit_code())
+
+    /// Writes verdict.json, verdict.md and junit.xml, prints the verdict, and says it as an exit code.
+    pub fn say(&self, comparison: &Comparison) -> Result<u8> {
+        let (out, text) = (&self.out, markdown(comparison));
+        std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        write_atomically(&out.join("verdict.json"), &serde_json::to_vec_pretty(comparison)?)?;
+        write_atomically(&out.join("verdict.md"), text.as_bytes())?;
+        write_atomically(&out.join("junit.xml"), junit(comparison)?.as_bytes())?;
+        match self.json {
+            true => println!("{:#}", serde_json::to_value(comparison)?),
+            false => print!("{text}"),
+        }
+        Ok(comparison.verdict.exit_code())
+    }
 }
 
 /// Figures of head, where it can be read.
-fn trackers(head: &Path, out: &Path) -> Result<()> {
-    let side = Side::read(head);
-    let Ok(runs) = side.table() else { return Ok(()) };
+fn trackers(head: &Side, out: &Path) -> Result<()> {
+    let Ok(runs) = head.table() else { return Ok(()) };
     let files = [
         ("bigger-is-better.json", github_action_benchmark(runs, HIGHER)),
         ("smaller-is-better.json", github_action_benchmark(runs, LOWER)),

@@ -24,6 +24,15 @@ pub struct Round {
     pub head: [Throughputs; 2],
 }
 
+impl Round {
+    /// Its four runs in their order, each with its side.
+    pub fn turns(&self) -> [(&'static str, &Throughputs); 4] {
+        let [first, last] = &self.base;
+        let [second, third] = &self.head;
+        [("base", first), ("head", second), ("head", third), ("base", last)]
+    }
+}
+
 /// Throughputs of a run's cells.
 pub fn throughputs(runs: &Runs) -> Throughputs {
     let grouping = Grouping::new(&runs.runs, &[]);
@@ -32,7 +41,7 @@ pub fn throughputs(runs: &Runs) -> Throughputs {
         let group = &grouping.groups[*place];
         for (column, _, value) in THROUGHPUTS {
             if let Some(value) = value(run).filter(|value| *value > 0.0) {
-                all.insert((format!("{} on {}, seed {}", group.label, group.target, run.row.seed), column), value);
+                all.insert((run.name_in(&group.name()), column), value);
             }
         }
     }
@@ -52,8 +61,8 @@ fn finding(cell: &(String, &'static str), rounds: &[Round], gate: &Speed, looks:
     let logs: Option<Vec<[f64; 4]>> = rounds
         .iter()
         .map(|round| {
-            let of = |side: &Throughputs| side.get(cell).map(|value| value.ln());
-            Some([of(&round.base[0])?, of(&round.head[0])?, of(&round.head[1])?, of(&round.base[1])?])
+            let [a, b, c, d] = round.turns().map(|(_, run)| run.get(cell).map(|value| value.ln()));
+            Some([a?, b?, c?, d?])
         })
         .collect();
     let finding = |verdict, message, measured| Finding {

@@ -4,10 +4,12 @@ use super::gate::Correctness;
 use super::pairing::{Pair, Pairing};
 use super::verdict::{Finding, Gated, Measured, Verdict};
 use crate::results::Status;
-use crate::table::{Figure, Run, figures};
+use crate::table::Figure;
 
 pub fn judge(pairing: &Pairing<'_>, gate: &Correctness) -> Gated {
-    let columns = columns(pairing, gate);
+    let with_tolerance = |figure: &Figure| gate.tolerance.get(&figure.key).copied();
+    let columns: Vec<(&Figure, f64)> =
+        pairing.figures.iter().filter_map(|figure| Some((figure, with_tolerance(figure)?))).collect();
     let vanished = pairing.vanished.iter().map(|(cell, run)| Finding {
         subject: cell.clone(),
         metric: "status".into(),
@@ -25,14 +27,7 @@ pub fn judge(pairing: &Pairing<'_>, gate: &Correctness) -> Gated {
     })
 }
 
-/// Figures with a tolerance.
-fn columns(pairing: &Pairing<'_>, gate: &Correctness) -> Vec<(Figure, f64)> {
-    let runs: Vec<Run> = pairing.pairs.iter().map(|pair| pair.base.clone()).collect();
-    let with_tolerance = |figure: Figure| gate.tolerance.get(&figure.key).map(|tolerance| (figure, *tolerance));
-    figures(&runs).into_iter().filter_map(with_tolerance).collect()
-}
-
-fn of_pair(pair: &Pair<'_>, columns: &[(Figure, f64)], gate: &Correctness) -> Vec<Finding> {
+fn of_pair(pair: &Pair<'_>, columns: &[(&Figure, f64)], gate: &Correctness) -> Vec<Finding> {
     let mut findings = vec![status(pair)];
     if pair.base.status == Status::Ok && pair.head.status == Status::Ok {
         findings.extend(columns.iter().filter_map(|(figure, tolerance)| value(pair, figure, *tolerance)));

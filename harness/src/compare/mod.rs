@@ -16,8 +16,6 @@ mod stability;
 mod trackers;
 mod verdict;
 
-use std::path::Path;
-
 use serde::Serialize;
 
 pub use alternation::{Round, Throughputs, judge_rounds, throughputs};
@@ -52,9 +50,8 @@ pub struct Comparison {
 /// Version of verdict.json.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Compares two results: folders, or files of the form of runs.csv.
-pub fn compare(base: &Path, head: &Path, gate: &Gate) -> Comparison {
-    let (base, head) = (Side::read(base), Side::read(head));
+/// Compares two results.
+pub fn compare(base: &Side, head: &Side, gate: &Gate) -> Comparison {
     let origins = (base.origin(), head.origin());
     let (gates, pairs) = match (base.table(), head.table()) {
         (Ok(old), Ok(new)) => match Pairing::new(old, new) {

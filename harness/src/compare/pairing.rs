@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::table::{Grouping, Run, Runs};
+use crate::table::{Figure, Grouping, Run, Runs, figures};
 
 /// The cells of two tables.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Pairing<'a> {
     pub vanished: Vec<(String, &'a Run)>,
     /// How many only head has.
     pub added: usize,
+    /// Figures that base has.
+    pub figures: Vec<Figure>,
 }
 
 /// A cell in both tables.
@@ -32,7 +34,7 @@ pub struct Pair<'a> {
 impl Pair<'_> {
     /// The group, and the seed.
     pub fn label(&self) -> String {
-        labelled(&self.group, self.base)
+        self.base.name_in(&self.group)
     }
 }
 
@@ -55,21 +57,17 @@ impl<'a> Pairing<'a> {
         let (mut pairs, mut vanished) = (Vec::new(), Vec::new());
         for (old, place) in base.runs.iter().zip(&grouping.of) {
             let group = &grouping.groups[*place];
-            let name = format!("{} on {}", group.label, group.target);
+            let name = group.name();
             match new.remove(&identity(old, &common)) {
                 Some(head) => pairs.push(Pair { group: name, base: old, head }),
-                None => vanished.push((labelled(&name, old), old)),
+                None => vanished.push((old.name_in(&name), old)),
             }
         }
         if pairs.is_empty() {
             return Err("the two have no cell in common: they are of different sweeps".into());
         }
-        Ok(Self { pairs, vanished, added: new.len() })
+        Ok(Self { pairs, vanished, added: new.len(), figures: figures(&base.runs) })
     }
-}
-
-fn labelled(group: &str, run: &Run) -> String {
-    format!("{group}, seed {}", run.row.seed)
 }
 
 type Identity<'a> = (&'a str, &'a str, usize, u64, Vec<(&'a str, &'a str)>);

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use super::gate::Quality;
 use super::pairing::{Pair, Pairing};
-use super::verdict::{Finding, Gated, Measured, Verdict};
+use super::verdict::{Finding, Gated, Measured, Verdict, of_mean};
 use crate::results::Status;
-use crate::statistics::{Difference, Method, mean_difference};
-use crate::table::{Figure, HIGHER, Run, figures};
+use crate::statistics::{Difference, Method};
+use crate::table::{Figure, HIGHER};
 
 /// Losses of one figure in one group.
-struct Losses {
+struct Losses<'a> {
     group: String,
-    figure: Figure,
+    figure: &'a Figure,
     margin: f64,
     losses: Vec<f64>,
 }
@@ -23,9 +23,7 @@ struct Losses {
 pub fn judge(pairing: &Pairing<'_>, gate: &Quality) -> Gated {
     let pairs: Vec<&Pair<'_>> =
         pairing.pairs.iter().filter(|pair| pair.base.status == Status::Ok && pair.head.status == Status::Ok).collect();
-    let runs: Vec<Run> = pairs.iter().map(|pair| pair.base.clone()).collect();
-    let known = figures(&runs);
-    let all: Vec<Losses> = known.iter().flat_map(|figure| of_figure(&pairs, figure, gate)).collect();
+    let all: Vec<Losses<'_>> = pairing.figures.iter().flat_map(|figure| of_figure(&pairs, figure, gate)).collect();
     let findings = all.iter().filter_map(|losses| finding(losses, gate.alpha, all.len())).collect();
     Gated::of("quality", findings, "no pair of cells ended `ok` with a figure that has a margin", |n| {
         format!("{n} comparisons within their margins")
@@ -33,7 +31,7 @@ pub fn judge(pairing: &Pairing<'_>, gate: &Quality) -> Gated {
 }
 
 /// Every group's, and that of all groups where there are several.
-fn of_figure(pairs: &[&Pair<'_>], figure: &Figure, gate: &Quality) -> Vec<Losses> {
+fn of_figure<'a>(pairs: &[&Pair<'_>], figure: &'a Figure, gate: &Quality) -> Vec<Losses<'a>> {
     let (Some(&margin), Some(better)) = (gate.margin.get(&figure.key), figure.better) else { return Vec::new() };
     let sign = if better == HIGHER { -1.0 } else { 1.0 };
     let mut groups: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
@@ -47,18 +45,15 @@ fn of_figure(pairs: &[&Pair<'_>], figure: &Figure, gate: &Quality) -> Vec<Losses
     let several = groups.len() > 1;
     let named = groups.into_iter().map(|(group, losses)| (group.to_owned(), losses));
     let together = several.then(|| ("all cells".to_owned(), whole));
-    named.chain(together).map(|(group, losses)| Losses { group, figure: figure.clone(), margin, losses }).collect()
+    named.chain(together).map(|(group, losses)| Losses { group, figure, margin, losses }).collect()
 }
 
-fn finding(of: &Losses, alpha: f64, looks: usize) -> Option<Finding> {
+fn finding(of: &Losses<'_>, alpha: f64, looks: usize) -> Option<Finding> {
     let (unit, margin) = (of.figure.unit, of.margin);
-    let found = mean_difference(&of.losses, alpha)?;
-    let corrected = mean_difference(&of.losses, alpha / looks as f64)?;
-    let verdict = match found.interval.zip(corrected.interval) {
-        Some((plain, corrected)) => Verdict::of_loss(plain, corrected, margin),
-        None if found.mean == 0.0 => Verdict::Pass,
-        None => Verdict::Inconclusive,
-    };
+    let (verdict, found, corrected) = of_mean(&of.losses, alpha, looks, margin)?;
+    // A single pair has no interval, but may not have moved at all.
+    let unmoved = if found.mean == 0.0 { Verdict::Pass } else { Verdict::Inconclusive };
+    let verdict = verdict.unwrap_or(unmoved);
     let message = match of.losses.iter().all(|loss| *loss == 0.0) {
         true => format!("no different in any of {} pairs", found.n),
         false => in_words(found, corrected.smallest, unit, margin),

@@ -6,8 +6,7 @@
 use super::Origin;
 use super::gate::Speed;
 use super::pairing::Pairing;
-use super::verdict::{Finding, Gated, Measured, Verdict};
-use crate::statistics::mean_difference;
+use super::verdict::{Finding, Gated, Measured, Verdict, of_mean};
 use crate::table::Run;
 
 /// A column, what it is called, and a cell's value.
@@ -40,19 +39,15 @@ fn of_figure(pairing: &Pairing<'_>, (key, what, value): Throughput, gate: &Speed
     let ratio = |old: f64, new: f64| (old > 0.0 && new > 0.0).then(|| (old / new).ln());
     let losses: Vec<f64> =
         pairing.pairs.iter().filter_map(|pair| ratio(value(pair.base)?, value(pair.head)?)).collect();
-    let (found, margin) = (mean_difference(&losses, gate.alpha)?, gate.margin.ln_1p());
-    let corrected = mean_difference(&losses, gate.alpha / THROUGHPUTS.len() as f64)?;
-    let verdict = match found.interval.zip(corrected.interval) {
-        Some((plain, corrected)) => Verdict::of_loss(plain, corrected, margin),
-        None => Verdict::Inconclusive,
-    };
+    let margin = gate.margin.ln_1p();
+    let (verdict, found, _) = of_mean(&losses, gate.alpha, THROUGHPUTS.len(), margin)?;
     let interval = found.interval.map_or("one cell, no interval".to_owned(), |(low, high)| {
         format!("between {:.3} and {:.3}", low.exp(), high.exp())
     });
     Some(Finding {
         subject: "all cells".into(),
         metric: key.into(),
-        verdict,
+        verdict: verdict.unwrap_or(Verdict::Inconclusive),
         message: format!("{what} takes {:.3} times as long over {} cells, {interval}", found.mean.exp(), found.n),
         measured: Some(Measured {
             loss: found.mean,

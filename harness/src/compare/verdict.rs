@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::statistics::{Difference, mean_difference};
+
 /// Verdicts from the lightest to the gravest: the whole is as grave as its gravest part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,6 +55,18 @@ impl Verdict {
             Self::Inconclusive
         }
     }
+}
+
+/// The verdict on the mean of `losses` as one of `looks`, none where it has no interval, with the plain difference and the corrected one.
+pub fn of_mean(
+    losses: &[f64],
+    alpha: f64,
+    looks: usize,
+    margin: f64,
+) -> Option<(Option<Verdict>, Difference, Difference)> {
+    let (plain, corrected) = (mean_difference(losses, alpha)?, mean_difference(losses, alpha / looks as f64)?);
+    let intervals = plain.interval.zip(corrected.interval);
+    Some((intervals.map(|(plain, corrected)| Verdict::of_loss(plain, corrected, margin)), plain, corrected))
 }
 
 /// A gate's verdict with all that it found.

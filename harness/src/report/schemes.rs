@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use flow_kernels::integrator::Scheme;
 use serde::Serialize;
 
-use crate::table::Grouping;
-use crate::table::Run;
+use crate::table::{Grouping, Run};
 
 /// With more settings than these, the rest is not looked at.
 const MOST_SETTINGS: usize = 8;
@@ -84,14 +83,14 @@ pub fn hamiltonians(runs: &[Run], grouping: &Grouping) -> Vec<Counted> {
             rest: rest.collect::<Vec<_>>().join(" · "),
         })
     };
-    let all: Vec<Counted> = (0..grouping.groups.len()).filter_map(of).collect();
+    let mut all: Vec<Counted> = (0..grouping.groups.len()).filter_map(of).collect();
     // A picture is of one target: where that has one number only, there is nothing to see.
     let mut numbers: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for counted in &all {
         numbers.entry(&grouping.groups[counted.group].target).or_default().insert(counted.hamiltonians);
     }
-    let varies = |counted: &Counted| numbers[grouping.groups[counted.group].target.as_str()].len() > 1;
-    all.iter().filter(|counted| varies(counted)).cloned().collect()
+    all.retain(|counted| numbers[grouping.groups[counted.group].target.as_str()].len() > 1);
+    all
 }
 
 /// The settings that lines against the number are drawn by: those that leave few lines, and few groups in one place.

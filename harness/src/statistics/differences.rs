@@ -40,23 +40,32 @@ pub struct Difference {
 /// The smallest visible mean is (t at 1 − α/2 plus t at 0.8) s/√n (Cohen, "Statistical power analysis for the behavioral sciences",
 /// 1988, chapter 2, in its usual approximation).
 pub fn mean_difference(differences: &[f64], alpha: f64) -> Option<Difference> {
+    let found = student(differences, alpha)?;
+    let tail = match found.n {
+        n @ 2..=MOST => (alpha / 2.0 * (n as f64).exp2()).floor() as usize,
+        _ => 0,
+    };
+    Some(match tail {
+        0 => found,
+        k => Difference { interval: Some(subset_means(differences, k)), method: Method::SignFlip, ..found },
+    })
+}
+
+/// [`mean_difference`] by Student's t, however few there are.
+pub(super) fn student(differences: &[f64], alpha: f64) -> Option<Difference> {
     let n = differences.len();
     if n == 0 {
         return None;
     }
-    let mean = differences.iter().sum::<f64>() / n as f64;
+    let (mean, method) = (differences.iter().sum::<f64>() / n as f64, Method::StudentT);
     let Ok(t) = StudentsT::new(0.0, 1.0, n as f64 - 1.0) else {
-        return Some(Difference { mean, interval: None, n, method: Method::StudentT, smallest: None });
+        return Some(Difference { mean, interval: None, n, method, smallest: None });
     };
     let square: f64 = differences.iter().map(|difference| (difference - mean).powi(2)).sum();
     let se = (square / (n as f64 - 1.0) / n as f64).sqrt();
     let half = t.inverse_cdf(1.0 - alpha / 2.0) * se;
-    let smallest = Some(half + t.inverse_cdf(0.8) * se);
-    let tail = if n <= MOST { (alpha / 2.0 * (n as f64).exp2()).floor() as usize } else { 0 };
-    Some(match tail {
-        0 => Difference { mean, interval: Some((mean - half, mean + half)), n, method: Method::StudentT, smallest },
-        k => Difference { mean, interval: Some(subset_means(differences, k)), n, method: Method::SignFlip, smallest },
-    })
+    let (interval, smallest) = (Some((mean - half, mean + half)), Some(half + t.inverse_cdf(0.8) * se));
+    Some(Difference { mean, interval, n, method, smallest })
 }
 
 /// The k-th smallest and the k-th largest mean of a non-empty subset.

@@ -7,8 +7,8 @@
 
 use flow_kernels::philox::Stream;
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use super::differences::student;
 use crate::measure::percentile;
 
 /// Resamples of a bootstrap: its own error at the ends of a 95 % interval is then a few hundredths of its width.
@@ -51,18 +51,12 @@ pub fn interquartile(values: &[f64]) -> Option<Interval> {
 /// behavioral sciences", 1988, chapter 2, in its usual approximation).
 pub fn paired(differences: &[f64]) -> Option<Effect> {
     let n = differences.len();
-    let Ok(t) = StudentsT::new(0.0, 1.0, n as f64 - 1.0) else {
-        return Some(Effect { mean: interval(differences, average)?, smallest: None });
+    let found = student(differences, 0.05)?;
+    let mean = match found.interval {
+        Some((low, high)) if n >= MANY => Interval { mid: found.mean, low: Some(low), high: Some(high), n },
+        _ => interval(differences, average)?,
     };
-    let mid = average(&mut differences.to_vec());
-    let square: f64 = differences.iter().map(|difference| (difference - mid).powi(2)).sum();
-    let se = (square / (n as f64 - 1.0) / n as f64).sqrt();
-    let half = t.inverse_cdf(0.975) * se;
-    let mean = match n < MANY {
-        true => interval(differences, average)?,
-        false => Interval { mid, low: Some(mid - half), high: Some(mid + half), n },
-    };
-    Some(Effect { mean, smallest: Some(half + t.inverse_cdf(0.8) * se) })
+    Some(Effect { mean, smallest: found.smallest })
 }
 
 fn interval(values: &[f64], middle: impl Fn(&mut [f64]) -> f64) -> Option<Interval> {
@@ -94,6 +88,8 @@ fn interquartile_mean(values: &mut [f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use statrs::distribution::{ContinuousCDF, StudentsT};
+
     use super::*;
 
     #[test]

@@ -45,6 +45,11 @@ pub struct Group {
 }
 
 impl Group {
+    /// What it is, in words: flow and settings, on its target.
+    pub fn name(&self) -> String {
+        format!("{} on {}", self.label, self.target)
+    }
+
     /// Its cells that ended `ok`, of the table that was grouped.
     pub fn survivors<'a>(&self, runs: &'a [Run]) -> impl Iterator<Item = &'a Run> {
         self.cells.iter().map(|&cell| &runs[cell]).filter(|run| run.status == Status::Ok)

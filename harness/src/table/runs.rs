@@ -20,6 +20,13 @@ pub struct Run {
     pub probes: BTreeMap<String, f64>,
 }
 
+impl Run {
+    /// What the cell is, in words, if `group` is the name of its group.
+    pub fn name_in(&self, group: &str) -> String {
+        format!("{group}, seed {}", self.row.seed)
+    }
+}
+
 /// What a file held.
 #[derive(Clone, Debug, Default)]
 pub struct Runs {

@@ -11,7 +11,7 @@ use super::flow::FlowSubject;
 use super::run::Run;
 use super::sampler::SamplerSubject;
 use super::subject::Subject;
-use crate::cell::{Cell, Dtype};
+use crate::cell::Cell;
 use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, sha256_of};
 use crate::results::CellFolder;
 use crate::streams::{Purpose, seed_for};
@@ -32,10 +32,7 @@ impl<'a> Run<'a> {
         let library = Library::open(plugin)?;
         let target = targets::registry::build(&cell.target.name, &cell.target.params).context("target")?;
         let target = Rc::new(CountedTarget::new(target));
-        let dtype = match cell.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::F64 => DType::F64,
-        };
+        let dtype = DType::from(cell.dtype);
         let subject: Box<dyn Subject> = match (&cell.sampling, cell.train.esjd) {
             (Some(sampling), Some(esjd)) => {
                 let sampler = HostSampler::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
+use plotters::coord::types::RangedCoordf64;
 use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -139,12 +141,41 @@ pub fn square<'a, 'b>(panel: &Area<'b>, extent: f64) -> Result<Plane<'a, 'b>> {
     Ok(chart)
 }
 
+/// Numbers to the right, and a scale of one's choice upwards.
+pub type Chart<'a, 'b, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, Y>>;
+
 /// A plane to draw in.
-pub type Plane<'a, 'b> = ChartContext<
-    'a,
-    SVGBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
+pub type Plane<'a, 'b> = Chart<'a, 'b, RangedCoordf64>;
+
+/// Whether a point lies in the square [−extent, extent]².
+pub fn within((x, y): (f64, f64), extent: f64) -> bool {
+    x.abs().max(y.abs()) <= extent
+}
+
+/// A line with its entry in the legend.
+pub fn curve<Y: Ranged<ValueType = f64>>(
+    chart: &mut Chart<'_, '_, Y>,
+    points: impl IntoIterator<Item = (f64, f64)>,
+    label: &str,
+    colour: RGBColor,
+) -> Result<()> {
+    chart
+        .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+        .label(label)
+        .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+    Ok(())
+}
+
+/// What the lines are.
+pub fn legend<'a, 'b: 'a, Y: Ranged<ValueType = f64>>(chart: &mut Chart<'a, 'b, Y>) -> Result<()> {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.8))
+        .label_font(("sans-serif", 10))
+        .draw()?;
+    Ok(())
+}
 
 /// A circle about the origin of a square plane, by its own element: lines go from pixel to pixel.
 pub fn ring(plane: &mut Plane<'_, '_>, radius: f64, opacity: f64) -> Result<()> {

@@ -64,7 +64,7 @@ fn scatter(sheet: &Sheet<'_>, column: usize, trained: &Trained) -> Result<usize>
     }
     let draws =
         trained.flow.sample(&trained.params, 1, DRAWS)?.x.to_dtype(candle_core::DType::F64)?.to_vec2::<f64>()?;
-    let inside = draws.iter().map(|row| (row[0], row[1])).filter(|(x, y)| x.abs().max(y.abs()) <= EXTENT);
+    let inside = draws.iter().map(|row| (row[0], row[1])).filter(|at| canvas::within(*at, EXTENT));
     let shown: Vec<_> = inside.map(|at| Circle::new(at, 1, BLUE.mix(0.6).filled())).collect();
     let n = shown.len();
     plane.draw_series(shown)?;
@@ -98,17 +98,8 @@ fn over_steps(sheet: &Sheet<'_>, (row, column): (usize, usize), steps: u64, curv
         .label_style(("sans-serif", 10))
         .draw()?;
     for (label, colour, points) in curves {
-        let (colour, points) = (*colour, points.iter().map(|(step, value)| (*step, value.clamp(low, high))));
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(*label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+        let shown = points.iter().map(|(step, value)| (*step, value.clamp(low, high)));
+        canvas::curve(&mut chart, shown, label, *colour)?;
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .label_font(("sans-serif", 10))
-        .draw()?;
-    Ok(())
+    canvas::legend(&mut chart)
 }

@@ -60,7 +60,7 @@ fn trajectory(scheme: &Scheme, h: f64) -> Vec<(f64, f64)> {
 fn portrait(sheet: &Sheet<'_>, row: usize, column: usize, way: &[(f64, f64)]) -> Result<()> {
     let mut plane = canvas::square(&sheet.panel(row, column), EXTENT)?;
     canvas::ring(&mut plane, 1.0, 0.35)?;
-    let inside: Vec<_> = way.iter().copied().take_while(|(q, p)| q.abs().max(p.abs()) <= EXTENT).collect();
+    let inside: Vec<_> = way.iter().copied().take_while(|at| canvas::within(*at, EXTENT)).collect();
     plane.draw_series(LineSeries::new(inside.iter().copied(), BLUE.mix(0.5)))?;
     plane.draw_series(inside.iter().map(|at| Circle::new(*at, 2, BLUE.filled())))?;
     Ok(())
@@ -73,18 +73,10 @@ fn over_time(sheet: &Sheet<'_>, column: usize, energies: &[Vec<(f64, f64)>]) -> 
     chart.configure_mesh().disable_mesh().x_labels(4).y_labels(5).label_style(("sans-serif", 10)).draw()?;
     for ((energy, colour), (_, title)) in energies.iter().zip([ORANGE, GREEN, BLUE]).zip(SCHEMES) {
         let shown: Vec<_> = energy.iter().copied().take_while(|(_, e)| *e <= TOP).collect();
-        chart
-            .draw_series(LineSeries::new(shown, colour.stroke_width(2)))?
-            .label(title.replace('\n', " "))
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+        canvas::curve(&mut chart, shown, &title.replace('\n', " "), colour)?;
     }
     if column == 0 {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.8))
-            .label_font(("sans-serif", 10))
-            .draw()?;
+        canvas::legend(&mut chart)?;
     }
     Ok(())
 }

@@ -115,11 +115,11 @@ fn integrated(sheet: &Sheet<'_>, row: usize, step: &Dynamics, params: &Params<'_
     let extent = extent(trained);
     let mut plane = canvas::square(&sheet.panel(row, 5), extent)?;
     for i in 0..TRAJECTORIES {
-        let inside = way.iter().map(|at| at[i]).filter(|(x, y)| x.abs().max(y.abs()) <= extent);
+        let inside = way.iter().map(|at| at[i]).filter(|at| canvas::within(*at, extent));
         plane.draw_series(LineSeries::new(inside, BLUE.mix(0.45)))?;
     }
     let ends = way.last().context("a trajectory has an end")?;
-    let ends = ends.iter().filter(|(x, y)| x.abs().max(y.abs()) <= extent);
+    let ends = ends.iter().filter(|at| canvas::within(**at, extent));
     plane.draw_series(ends.map(|at| Circle::new(*at, 2, ORANGE.filled())))?;
     sheet.note(row, 5, &format!("{TRAJECTORIES} draws, {n_steps} steps"))
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor};
 use flow_sdk::Layout;
-use harness::cell::{Cell, Dtype};
+use harness::cell::Cell;
 use harness::host::{CountedTarget, HostFlow, Library};
 use harness::results::{CellFolder, Folder, Outcome, Planned};
 use targets::Target;
@@ -66,11 +66,8 @@ impl Trained {
 
 fn open(cell: Cell, plugin: &Path, folder: CellFolder) -> Result<Trained> {
     let target = Rc::new(CountedTarget::new(targets::registry::build(&cell.target.name, &cell.target.params)?));
-    let dtype = match cell.dtype {
-        Dtype::F32 => DType::F32,
-        Dtype::F64 => DType::F64,
-    };
-    let flow = HostFlow::create(&Library::open(plugin)?, &cell.flow.params, dtype, Rc::clone(&target))?;
+    let (library, dtype) = (Library::open(plugin)?, DType::from(cell.dtype));
+    let flow = HostFlow::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
     let params = parameters(&folder.params(), flow.layout())?;
     let outcome =
         Outcome::read(&folder.status())?.with_context(|| format!("{}: no result", folder.root().display()))?;
