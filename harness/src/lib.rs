@@ -20,4 +20,5 @@ pub mod streams;
 pub mod sweep;
 pub mod table;
 pub mod train;
+pub mod validate;
 pub mod worker;

@@ -12,4 +12,5 @@ mod resume;
 mod samplers;
 mod statuses;
 mod unloadable;
+mod validate;
 mod verbs;

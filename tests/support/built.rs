@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use escargot::format::Message;
 
 /// Crates of plugins that misbehave.
-const FIXTURES: [&str; 7] =
-    ["misbehaving", "walker", "augmented", "two-faced", "wrong-abi", "no-entry", "bad-describe"];
+const FIXTURES: [&str; 8] =
+    ["misbehaving", "planted", "walker", "augmented", "two-faced", "wrong-abi", "no-entry", "bad-describe"];
 
 /// Where things are.
 #[derive(Debug)]

@@ -28,6 +28,12 @@ impl CallBuffer {
         Self { bytes, call: Call { struct_size: size_of::<Call>(), stream: std::ptr::null_mut(), message } }
     }
 
+    /// No room for a message: to see that the other side bears it.
+    pub fn without_room() -> Self {
+        let message = Text { data: std::ptr::null_mut(), capacity: 0, length: 0 };
+        Self { bytes: Vec::new(), call: Call { struct_size: size_of::<Call>(), stream: std::ptr::null_mut(), message } }
+    }
+
     /// The context to pass, its message empty.
     pub fn call(&mut self) -> *mut Call {
         self.call.message = Text { data: self.bytes.as_mut_ptr(), capacity: self.bytes.len(), length: 0 };

@@ -11,6 +11,7 @@ mod report;
 mod run;
 mod schema;
 mod table;
+mod validate;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ enum Verb {
     List(list::ListArgs),
     /// Show a flow's or target's parameters, reference and known values.
     Describe(describe::DescribeArgs),
+    /// Ask a plugin whether it keeps its contract and obeys the laws.
+    Validate(validate::ValidateArgs),
     /// Print the JSON Schema of sweep.yaml, for editors.
     #[command(after_help = "Example: harness schema > sweep.schema.json")]
     Schema,
@@ -67,6 +70,9 @@ enum Verb {
     /// Run the cell in a folder. Started by `run`, not by people.
     #[command(hide = true)]
     Worker(harness::worker::WorkerArgs),
+    /// Ask one check of a plugin. Started by `validate`, not by people.
+    #[command(hide = true)]
+    CheckPlugin(harness::validate::JobArgs),
     /// Print what a plugin says of itself. Started by the other verbs, since loading a plugin runs its code.
     #[command(hide = true)]
     DescribePlugin {
@@ -101,9 +107,11 @@ pub fn main() -> ExitCode {
         Verb::BenchPair(args) => bench_pair::bench_pair(args),
         Verb::List(args) => list::list(args, dirs),
         Verb::Describe(args) => describe::describe(args, dirs),
+        Verb::Validate(args) => validate::validate(args, dirs),
         Verb::Schema => schema::schema(dirs),
         Verb::Replay(args) => replay::replay(args),
         Verb::Worker(args) => harness::worker::main(args),
+        Verb::CheckPlugin(args) => harness::validate::main(args),
         Verb::DescribePlugin { path } => harness::host::describe_here(path).map(|()| OK).map_err(Into::into),
     };
     match result {

@@ -34,6 +34,16 @@ pub struct Found {
     pub descriptor: Result<Descriptor, String>,
 }
 
+impl Found {
+    /// The plugin in a file.
+    ///
+    /// # Errors
+    /// As [`SearchPath::find`].
+    pub fn at(path: &Path) -> Result<Self> {
+        inspect(path.to_path_buf())
+    }
+}
+
 impl SearchPath {
     /// `first`, then those of `HARNESS_PLUGIN_PATH`, then the directory of this executable.
     pub fn new(first: &[PathBuf]) -> Result<Self> {

@@ -39,6 +39,16 @@ impl HostFlow {
         &self.instance.descriptor
     }
 
+    /// The plugin's own functions and the instance that they are called with: valid as long as this is.
+    pub(crate) fn raw(&self) -> (&FlowTable, *mut c_void) {
+        (&self.table, self.instance.raw)
+    }
+
+    /// Dimension d.
+    pub fn dim(&self) -> usize {
+        self.instance.dim
+    }
+
     /// Number of parameters P.
     pub fn n_params(&self) -> usize {
         self.instance.layout.len()

@@ -136,7 +136,7 @@ impl Drop for Tape {
 }
 
 /// Runs one call with a message buffer and turns its code into a result.
-pub(super) fn checked(function: &'static str, f: impl FnOnce(*mut Call) -> i32) -> Result<(), PluginError> {
+pub(crate) fn checked(function: &'static str, f: impl FnOnce(*mut Call) -> i32) -> Result<(), PluginError> {
     let mut buffer = CallBuffer::new();
     match f(buffer.call()) {
         DECLINED => Err(PluginError::Declined),

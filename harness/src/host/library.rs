@@ -89,6 +89,17 @@ pub struct Library {
     _never_closed: ManuallyDrop<RawLibrary>,
 }
 
+/// Sizes of a plugin's tables in bytes, as it states them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the table that the entry returns.
+    pub plugin: usize,
+    /// Of a flow's functions, where there are any.
+    pub flow: Option<usize>,
+    /// Of a sampler's.
+    pub sampler: Option<usize>,
+}
+
 impl Library {
     /// Opens a plugin and checks that its ABI is ours.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
@@ -136,6 +147,22 @@ impl Library {
     /// Where it was loaded from.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its ABI: major, minor.
+    pub fn version(&self) -> (u32, u32) {
+        // SAFETY: `open` checked the table.
+        unsafe { ((*self.plugin).major, (*self.plugin).minor) }
+    }
+
+    /// How long its tables are.
+    pub fn sizes(&self) -> Sizes {
+        // SAFETY: as above; tables begin with their size.
+        let (plugin, flow) = unsafe {
+            let flow = (*self.plugin).flow;
+            ((*self.plugin).struct_size, if flow.is_null() { None } else { Some((*flow).struct_size) })
+        };
+        Sizes { plugin, flow, sampler: self.sampler_size() }
     }
 
     /// What it says of itself.

@@ -48,6 +48,16 @@ impl HostSampler {
         &self.instance.layout
     }
 
+    /// The plugin's own functions and the instance that they are called with: valid as long as this is.
+    pub(crate) fn raw(&self) -> (&SamplerTable, *mut c_void) {
+        (&self.table, self.instance.raw)
+    }
+
+    /// Dimension d.
+    pub fn dim(&self) -> usize {
+        self.instance.dim
+    }
+
     /// Number of parameters that are trained.
     pub fn n_trained(&self) -> usize {
         self.layout().slices().iter().filter(|slice| !slice.tuned).map(flow_sdk::Slice::len).sum()
@@ -112,8 +122,24 @@ impl HostSampler {
     ) -> Result<Transition, PluginError> {
         match self.transition_by_rows(params, from, seed, tempering)? {
             Some(transition) => Ok(transition),
-            None => self.transition_into(params, from, seed, tempering, null_mut()),
+            None => self.transition_whole(params, from, seed, tempering),
         }
+    }
+
+    /// Likewise, by the plugin's function on whole batches even where it has one on rows.
+    pub fn transition_whole(
+        &self,
+        params: &Tensor,
+        from: &Point,
+        seed: u64,
+        tempering: Tempering,
+    ) -> Result<Transition, PluginError> {
+        self.transition_into(params, from, seed, tempering, null_mut())
+    }
+
+    /// Whether it has a function on rows.
+    pub fn has_rows(&self) -> bool {
+        self.table.transition_rows.is_some()
     }
 
     /// Likewise, with the tape for [`HostSampler::backward`], which needs the same tempering.

@@ -3,8 +3,8 @@
 use std::ffi::c_void;
 
 use super::guard::guard;
-use super::instance::{OfFlow, live};
-use super::tape::into_raw_tape;
+use super::instance::{OfFlow, flat, live};
+use super::tape::{into_raw_tape, record_no_rows};
 #[cfg(doc)]
 use crate::abi;
 use crate::abi::{Call, DLTensor};
@@ -26,8 +26,11 @@ pub unsafe extern "C" fn sample<F: Flow>(
     unsafe {
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
-            let flat = copy_in(params)?;
+            let flat = flat(params, flow.layout())?;
             let n = rows(log_q)?;
+            if n == 0 {
+                return record_no_rows(&flat, tape);
+            }
             let draws = if tape.is_null() {
                 flow.sample(&Params::new(&flat, flow.layout()), seed, n)?
             } else {
@@ -56,7 +59,10 @@ pub unsafe extern "C" fn density<F: Density>(
     unsafe {
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
-            let (flat, x) = (copy_in(params)?, copy_in(x)?);
+            let (flat, x) = (flat(params, flow.layout())?, copy_in(x)?);
+            if x.dim(0)? == 0 {
+                return record_no_rows(&flat, tape);
+            }
             let density = if tape.is_null() {
                 flow.density(&Params::new(&flat, flow.layout()), &x, seed)?
             } else {
@@ -83,7 +89,7 @@ pub unsafe extern "C" fn probe<F: Probe>(
     unsafe {
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
-            let flat = copy_in(params)?;
+            let flat = flat(params, flow.layout())?;
             let values = flow.probe(&Params::new(&flat, flow.layout()), seed, n as usize)?;
             write_figures(&values, F::FIGURES, figures)
         })

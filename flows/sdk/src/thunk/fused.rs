@@ -54,6 +54,9 @@ pub unsafe extern "C" fn sample_rows<F: Fused>(
         // SAFETY: the host passes valid views.
         let (params, x, log_q) = unsafe { (elements::<T>(params)?, elements_mut(x)?, elements_mut(log_q)?) };
         check(flow, params.len(), x.len(), log_q.len())?;
+        if log_q.is_empty() {
+            return Ok(());
+        }
         flow.sample_rows(params, seed, first as usize, x, log_q)
     }
     // SAFETY: the host passes a live instance and valid pointers.
@@ -94,6 +97,9 @@ pub unsafe extern "C" fn sample_gradient<F: Fused>(
         let pull = pull.ok_or_else(|| Error::View("null pull".into()))?;
         let dim = flow.setup().dim;
         let rows = first as usize..(first + n) as usize;
+        if rows.is_empty() {
+            return Ok(());
+        }
         flow.sample_gradient(params, seed, rows, &mut |rows| cotangents(pull, dim, rows), grad)
     }
     // SAFETY: the host passes a live instance and valid pointers.
@@ -129,6 +135,9 @@ pub unsafe extern "C" fn fused_density<F: FusedDensity>(
         // SAFETY: the host passes valid views.
         let (params, x, log_q) = unsafe { (elements::<T>(params)?, elements(x)?, elements_mut(log_q)?) };
         check(flow, params.len(), x.len(), log_q.len())?;
+        if log_q.is_empty() {
+            return Ok(());
+        }
         flow.density_rows(params, x, seed, 0, log_q)
     }
     // SAFETY: the host passes a live instance and valid pointers.
@@ -169,6 +178,9 @@ pub unsafe extern "C" fn density_gradient<F: FusedDensity>(
         let pull = unsafe { pull.as_ref() }.ok_or_else(|| Error::View("null pull".into()))?;
         let dim = flow.setup().dim;
         check(flow, params.len(), x.len(), x.len() / dim)?;
+        if x.is_empty() {
+            return Ok(());
+        }
         flow.density_gradient(params, x, seed, first as usize, &mut |rows| cotangents(pull, dim, rows), grad)
     }
     // SAFETY: the host passes a live instance and valid pointers.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::guard::guard;
 use crate::abi::{self, Call, DEVICE_CPU, DLTensor, Text};
 use crate::text::answer;
-use crate::view::{copy_out, dtype};
+use crate::view::{copy_in, copy_out, dtype};
 use crate::{Error, Flow, Layout, Result, Sampler, Setup, Target};
 
 /// Something with parameters, made for a target.
@@ -88,7 +88,9 @@ pub unsafe extern "C" fn create<I: Instance>(
                 target: Target::from_raw(setup.target),
             };
             let config = if config_length == 0 { b"{}" } else { std::slice::from_raw_parts(config, config_length) };
-            let made = I::new(serde_json::from_slice(config)?, &setup)?;
+            // Not read at once: serde takes a list for a struct, too.
+            let config = serde_json::Value::Object(serde_json::from_slice(config)?);
+            let made = I::new(serde_json::from_value(config)?, &setup)?;
             *instance = Box::into_raw(Box::new(made)).cast();
             Ok(())
         })
@@ -133,6 +135,19 @@ pub unsafe extern "C" fn init<I: Instance>(
             copy_out(&Tensor::from_vec(values, count, &Device::Cpu)?, params)
         })
     }
+}
+
+/// The flat parameters `[P]` of a layout.
+///
+/// # Safety
+/// As [`copy_in`].
+pub(super) unsafe fn flat(params: *const DLTensor, layout: &Layout) -> Result<Tensor> {
+    // SAFETY: the caller's promise.
+    let flat = unsafe { copy_in(params)? };
+    if *flat.dims() != [layout.len()] {
+        return Err(Error::View(format!("parameters of shape {:?} where there are {}", flat.dims(), layout.len())));
+    }
+    Ok(flat)
 }
 
 /// # Safety

@@ -6,8 +6,8 @@ use candle_core::{Device, Tensor};
 
 use super::flow::write_figures;
 use super::guard::guard;
-use super::instance::{OfSampler, live};
-use super::tape::into_raw_tape;
+use super::instance::{OfSampler, flat, live};
+use super::tape::{into_raw_tape, record_no_rows};
 #[cfg(doc)]
 use crate::abi;
 use crate::abi::{Call, DLTensor, Point as RawPoint};
@@ -35,9 +35,12 @@ pub unsafe extern "C" fn transition<S: Sampler>(
                 return Err(Error::Message("this sampler is not trained: it records no tape".into()));
             }
             let sampler = &live::<OfSampler<S>>(instance)?.0;
-            let flat = copy_in(params)?;
+            let (flat, from) = (flat(params, sampler.layout())?, read(from)?);
+            if from.x.dim(0)? == 0 {
+                return Ok(());
+            }
             let params = Params::new(&flat, sampler.layout());
-            answer(&sampler.transition(&params, &read(from)?, seed, beta)?, next, proposal, accept)
+            answer(&sampler.transition(&params, &from, seed, beta)?, next, proposal, accept)
         })
     }
 }
@@ -63,7 +66,11 @@ pub unsafe extern "C" fn transition_taped<S: Trained>(
         }
         guard(call, || {
             let sampler = &live::<OfSampler<S>>(instance)?.0;
-            let (step, recorded) = sampler.transition_taped(&copy_in(params)?, &read(from)?, seed, beta)?;
+            let (flat, from) = (flat(params, sampler.layout())?, read(from)?);
+            if from.x.dim(0)? == 0 {
+                return record_no_rows(&flat, tape);
+            }
+            let (step, recorded) = sampler.transition_taped(&flat, &from, seed, beta)?;
             *tape = into_raw_tape(recorded);
             answer(&step, next, proposal, accept)
         })
@@ -86,7 +93,7 @@ pub unsafe extern "C" fn adapt<S: Adapt>(
     unsafe {
         guard(call, || {
             let sampler = &live::<OfSampler<S>>(instance)?.0;
-            let (flat, x, accept) = (copy_in(params)?, copy_in(x)?, copy_in(accept)?);
+            let (flat, x, accept) = (flat(params, sampler.layout())?, copy_in(x)?, copy_in(accept)?);
             let params = Params::new(&flat, sampler.layout());
             let values = sampler.adapt(&params, &Seen { x: &x, accept: &accept }, step, steps)?;
             let count = values.len();
@@ -109,7 +116,7 @@ pub unsafe extern "C" fn probe<S: ChainProbe>(
     unsafe {
         guard(call, || {
             let sampler = &live::<OfSampler<S>>(instance)?.0;
-            let flat = copy_in(params)?;
+            let flat = flat(params, sampler.layout())?;
             let values = sampler.probe(&Params::new(&flat, sampler.layout()), &copy_in(x)?, seed)?;
             write_figures(&values, S::FIGURES, figures)
         })

@@ -3,13 +3,15 @@
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use candle_core::Tensor;
+
 use super::guard::guard;
-use crate::Error;
 #[cfg(doc)]
 use crate::abi;
 use crate::abi::{Call, DLTensor};
 use crate::autograd::Tape;
 use crate::view::{copy_in, copy_out};
+use crate::{Error, Result};
 
 /// # Safety
 /// As [`abi::FlowTable::backward`].
@@ -38,6 +40,29 @@ pub unsafe extern "C" fn free_tape(tape: *mut c_void) {
         // SAFETY: the host passes each tape once.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(unsafe { Box::from_raw(tape.cast::<Box<dyn Tape>>()) })));
     }
+}
+
+/// What a batch without rows leaves behind: many tensor operations refuse empty tensors, so none is run.
+struct NoRows {
+    zeros: Tensor,
+}
+
+impl Tape for NoRows {
+    fn backward(&self, _: Option<&Tensor>, _: &Tensor) -> Result<Tensor> {
+        Ok(self.zeros.clone())
+    }
+}
+
+/// The tape of a batch without rows, where one is wanted.
+///
+/// # Safety
+/// `tape` is null or valid.
+pub(super) unsafe fn record_no_rows(flat: &Tensor, tape: *mut *mut c_void) -> Result<()> {
+    // SAFETY: the caller vouches for the pointer.
+    if let Some(tape) = unsafe { tape.as_mut() } {
+        *tape = into_raw_tape(Box::new(NoRows { zeros: flat.zeros_like()? }));
+    }
+    Ok(())
 }
 
 /// A fat pointer does not fit a C pointer: it is boxed once more.
