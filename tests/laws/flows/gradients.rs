@@ -52,18 +52,21 @@ pub fn backward_is_the_derivative<F: Density>(name: &str, configs: &[Value]) {
 }
 
 /// The reverse passes of sampling and of density reach every parameter: at one of five starts, since a ReLU unit that is
-/// off at all points of a batch rightly has no gradient there.
+/// off at all points of a batch rightly has no gradient there. Draws are weighed beside log q: log q at its own draws does not
+/// depend on the last shift, which moves both alike.
 pub fn backward_reaches_all<F: Density>(name: &str, configs: &[Value]) {
     let n = 16;
     for (config, dim) in configs.iter().flat_map(|config| DIMS.map(|dim| (config, dim))) {
         let mut reached = [Vec::new(), Vec::new()];
         for seed in 20..25 {
             let (flow, flat) = instance::<F>(config, dim, DType::F64, seed);
-            let ones = Tensor::ones(n, DType::F64, &Device::Cpu).unwrap();
+            let ones = |shape: &[usize]| Tensor::ones(shape, DType::F64, &Device::Cpu).unwrap();
             let (draws, sample_tape) = flow.sample_taped(&flat, seed, n).unwrap();
             let density_tape = flow.density_taped(&flat, &draws.x, seed).unwrap().1;
-            for (reached, tape) in reached.iter_mut().zip([sample_tape, density_tape]) {
-                let grad = values(&tape.backward(None, &ones).unwrap());
+            let of_sample = sample_tape.backward(Some(&ones(&[n, dim])), &ones(&[n])).unwrap();
+            let of_density = density_tape.backward(None, &ones(&[n])).unwrap();
+            for (reached, grad) in reached.iter_mut().zip([of_sample, of_density]) {
+                let grad = values(&grad);
                 reached.resize(grad.len(), false);
                 reached.iter_mut().zip(grad).for_each(|(reached, grad)| *reached |= grad != 0.0);
             }

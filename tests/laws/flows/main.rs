@@ -29,6 +29,7 @@ macro_rules! every_bijection {
     ($law:ident) => {
         $law::<planar::Planar>("planar", &[json!({"layers": 1}), json!({"layers": 5}), soft_uniform(3)]);
         $law::<radial::Radial>("radial", &[json!({"layers": 1}), json!({"layers": 5}), soft_uniform(3)]);
+        $law::<real_nvp::RealNvp>("real-nvp", &real_nvps());
     };
 }
 
@@ -65,6 +66,15 @@ const DIMS: [usize; 3] = [1, 2, 5];
 
 fn soft_uniform(layers: usize) -> Value {
     json!({"layers": layers, "base": "soft-uniform", "base_width": 3.0, "base_softness": 6.0})
+}
+
+/// Small, so that differences in every parameter are quick.
+fn real_nvps() -> Vec<Value> {
+    vec![
+        json!({"layers": 1, "hidden": [4], "activation": "silu"}),
+        json!({"layers": 4, "hidden": [4, 3]}),
+        json!({"layers": 3, "hidden": [4], "base": "soft-uniform", "base_width": 3.0, "base_softness": 6.0}),
+    ]
 }
 
 /// Small, so that differences in every parameter are quick; smaller still where a scheme iterates or carries a Jacobian.
