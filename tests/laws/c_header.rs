@@ -53,6 +53,9 @@ const FlowPlugin *harness_plugin(void);
 fn the_c_header_is_that_of_the_source() {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../flows/sdk");
     let (file, header) = (sdk.join("include/flow_plugin.h"), generate(&sdk.join("src/abi")));
+    for name in header.lines().filter_map(|line| line.strip_prefix("#define ")) {
+        assert!(name.starts_with("FLOW_"), "`{name}` would be a macro of every plugin: give it a name in NAMES");
+    }
     if std::env::var_os(WRITE).is_some() {
         std::fs::write(&file, header).expect("the header can be written");
         return;
@@ -67,14 +70,17 @@ fn the_c_header_is_that_of_the_source() {
 }
 
 fn generate(abi: &Path) -> String {
-    let sources = ["mod.rs", "tensor.rs", "flow.rs", "sampler.rs"].map(|name| abi.join(name));
+    let entries = std::fs::read_dir(abi).expect("the ABI's source is there").flatten();
+    let mut sources: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    sources.sort();
+    let builder = Builder::new().with_config(config(&abi.join("mod.rs")));
+    let builder = sources.iter().fold(builder, Builder::with_src);
     let mut out = Vec::new();
-    let builder = sources.iter().fold(Builder::new().with_config(config(&sources[0])), |all, file| all.with_src(file));
     builder.generate().expect("cbindgen can read the ABI").write(&mut out);
     in_words_of_c(&String::from_utf8(out).expect("source is UTF-8"))
 }
 
-fn config(rules: &PathBuf) -> Config {
+fn config(rules: &Path) -> Config {
     let mut config = Config {
         language: Language::C,
         style: Style::Both,
