@@ -2,6 +2,7 @@
 
 mod augmented;
 mod bad_input;
+mod c_plugins;
 mod compare;
 mod damage;
 mod determinism;

@@ -23,7 +23,7 @@ pub use tensor::{Call, DEVICE_CPU, DEVICE_CUDA, DLDataType, DLDevice, DLTensor, 
 /// Name of the exported entry function, of type [`Entry`].
 pub const ENTRY: &str = "harness_plugin";
 /// First word of a [`Plugin`]: the bytes `FLOWABI` and a zero, little-endian.
-pub const MAGIC: u64 = u64::from_le_bytes(*b"FLOWABI\0");
+pub const MAGIC: u64 = 0x0049_4241_574F_4C46;
 /// Raised by incompatible changes; the host refuses any other.
 pub const MAJOR: u32 = 1;
 /// Raised by compatible additions; recorded only. 1: samplers, and the target's value and gradient in one call.
@@ -48,14 +48,27 @@ pub struct Target {
     /// Passed back to each call-back.
     pub context: *mut c_void,
     /// log γ: x `[n, dim]` → out `[n]`.
-    pub log_density: unsafe extern "C" fn(*mut c_void, *const DLTensor, *mut DLTensor, *mut Call) -> i32,
+    pub log_density:
+        unsafe extern "C" fn(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32,
     /// ∇ log γ: x `[n, dim]` → out `[n, dim]`.
-    pub grad: unsafe extern "C" fn(*mut c_void, *const DLTensor, *mut DLTensor, *mut Call) -> i32,
+    pub grad:
+        unsafe extern "C" fn(context: *mut c_void, x: *const DLTensor, out: *mut DLTensor, call: *mut Call) -> i32,
     /// Hessian of log γ at x times v: x, v `[n, dim]` → out `[n, dim]`.
-    pub hvp: unsafe extern "C" fn(*mut c_void, *const DLTensor, *const DLTensor, *mut DLTensor, *mut Call) -> i32,
+    pub hvp: unsafe extern "C" fn(
+        context: *mut c_void,
+        x: *const DLTensor,
+        v: *const DLTensor,
+        out: *mut DLTensor,
+        call: *mut Call,
+    ) -> i32,
     /// Since minor 1. log γ and ∇ log γ together, counted as one evaluation a row: x `[n, dim]` → out `[n]`, `[n, dim]`.
-    pub log_density_and_grad:
-        unsafe extern "C" fn(*mut c_void, *const DLTensor, *mut DLTensor, *mut DLTensor, *mut Call) -> i32,
+    pub log_density_and_grad: unsafe extern "C" fn(
+        context: *mut c_void,
+        x: *const DLTensor,
+        log_density: *mut DLTensor,
+        grad: *mut DLTensor,
+        call: *mut Call,
+    ) -> i32,
 }
 
 /// What an instance is created for.
@@ -99,3 +112,14 @@ unsafe impl Sync for Plugin {}
 
 /// Type of the exported entry function.
 pub type Entry = unsafe extern "C" fn() -> *const Plugin;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The constant is a literal for the sake of the C header.
+    #[test]
+    fn magic_is_its_text() {
+        assert_eq!(MAGIC.to_le_bytes(), *b"FLOWABI\0");
+    }
+}

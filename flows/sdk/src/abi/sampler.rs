@@ -101,39 +101,43 @@ pub struct SamplerTable {
     >,
     /// Since minor 2. As `transition` without a tape, for rows `first..` of a larger number of chains: its views have those
     /// rows only. May be called by several threads at once; null where only all chains can be moved.
-    pub transition_rows: Option<TransitionRowsFn>,
+    pub transition_rows: TransitionRowsFn,
     /// Since minor 2. As `transition_rows`; then asks `pull` for the cotangents of proposals and of their acceptance, in the
     /// place of x and log q, a few chains at a time while they are in cache, and adds the gradient of their share to
     /// `grad_params` `[P]`. May be called by several threads at once. Null where `transition` and `backward` are the only way.
-    pub transition_gradient: Option<TransitionGradientFn>,
+    pub transition_gradient: TransitionGradientFn,
 }
 
 /// Type of [`SamplerTable::transition_rows`].
-pub type TransitionRowsFn = unsafe extern "C" fn(
-    instance: *mut c_void,
-    params: *const DLTensor,
-    from: *const Point<*const DLTensor>,
-    seed: u64,
-    beta: f64,
-    first: u64,
-    next: *const Point<*mut DLTensor>,
-    proposal: *mut DLTensor,
-    accept: *mut DLTensor,
-    call: *mut Call,
-) -> i32;
+pub type TransitionRowsFn = Option<
+    unsafe extern "C" fn(
+        instance: *mut c_void,
+        params: *const DLTensor,
+        from: *const Point<*const DLTensor>,
+        seed: u64,
+        beta: f64,
+        first: u64,
+        next: *const Point<*mut DLTensor>,
+        proposal: *mut DLTensor,
+        accept: *mut DLTensor,
+        call: *mut Call,
+    ) -> i32,
+>;
 
 /// Type of [`SamplerTable::transition_gradient`].
-pub type TransitionGradientFn = unsafe extern "C" fn(
-    instance: *mut c_void,
-    params: *const DLTensor,
-    from: *const Point<*const DLTensor>,
-    seed: u64,
-    beta: f64,
-    first: u64,
-    next: *const Point<*mut DLTensor>,
-    proposal: *mut DLTensor,
-    accept: *mut DLTensor,
-    pull: *const Pull,
-    grad_params: *mut DLTensor,
-    call: *mut Call,
-) -> i32;
+pub type TransitionGradientFn = Option<
+    unsafe extern "C" fn(
+        instance: *mut c_void,
+        params: *const DLTensor,
+        from: *const Point<*const DLTensor>,
+        seed: u64,
+        beta: f64,
+        first: u64,
+        next: *const Point<*mut DLTensor>,
+        proposal: *mut DLTensor,
+        accept: *mut DLTensor,
+        pull: *const Pull,
+        grad_params: *mut DLTensor,
+        call: *mut Call,
+    ) -> i32,
+>;
