@@ -39,7 +39,7 @@ dtype: [f32, f64]
 #[test]
 fn a_flow_of_version_1_0_is_run_to_its_end() {
     let row = run_frozen(
-        "abi-1.0",
+        "1.0",
         "
 targets: [{gaussian: {mean: 2.0}}]
 train: {steps: 1000, batch: 64, optimizer: {adam: {lr: 0.1}}, schedule: cosine}
@@ -53,7 +53,7 @@ train: {steps: 1000, batch: 64, optimizer: {adam: {lr: 0.1}}, schedule: cosine}
 #[test]
 fn a_sampler_of_version_1_1_is_run_to_its_end() {
     let row = run_frozen(
-        "abi-1.1",
+        "1.1",
         "
 targets: [{gaussian: {sd: 2.0}}]
 sampling: {chains: 20, warm_up: 100, transitions: 1000, temperatures: 10, bound_draws: 200}
@@ -76,7 +76,7 @@ fn the_header_is_one_of_cpp_too() {
 
 /// Describes and runs the plugin of an earlier version, and returns its row; none without a compiler.
 fn run_frozen(version: &str, settings: &str) -> Option<Record> {
-    let name = version.replace('.', "-");
+    let name = format!("abi-{}", version.replace('.', "-"));
     let sandbox = Sandbox::new(&format!(
         "
 version: 1
@@ -87,7 +87,7 @@ eval: {{every: 1000, final_draws: 2000, throughput: false}}
 dtype: f64
 "
     ));
-    let folder = format!("tests/fixtures/{version}");
+    let folder = format!("tests/abi/{version}");
     if !build(&sandbox, &format!("{folder}/plugin.c"), &folder, &name) {
         return None;
     }

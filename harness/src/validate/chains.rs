@@ -11,8 +11,8 @@ use super::verdict::{Finding, Objection, expect};
 use super::{Case, Subject};
 use crate::host::{HostSampler, Tempering};
 
-const CHAINS: usize = 8_000;
-const TRANSITIONS: u64 = 3;
+const CHAINS: usize = 4_000;
+const TRANSITIONS: u64 = 2;
 /// Standard errors that a mean may move: by luck one of two million moves farther.
 const SE_LIMIT: f64 = 5.0;
 /// Of a log-density that is carried along, relative to one and itself: some roundings of a sum.

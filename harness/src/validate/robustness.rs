@@ -64,7 +64,7 @@ pub fn empty_is_a_batch(subject: &Subject, case: &Case) -> Finding {
 /// Many rows, many dimensions and large parameters: numbers or not, but an answer.
 pub fn much_is_endured(subject: &Subject, case: &Case) -> Finding {
     let observed = Observed::new(subject, case, subject.precise())?;
-    observed.observe_forward(30_000, seed_of(case, 1))?;
+    observed.observe_forward(10_000, seed_of(case, 1))?;
     let wide = Case { dim: 100, ..case.clone() };
     match Observed::new(subject, &wide, subject.precise()) {
         Ok(observed) => drop(observed.observe(3, seed_of(case, 1))?),
