@@ -5,6 +5,7 @@ mod collect;
 mod compare;
 mod describe;
 mod list;
+mod new;
 mod plan;
 mod replay;
 mod report;
@@ -59,6 +60,8 @@ enum Verb {
     List(list::ListArgs),
     /// Show a flow's or target's parameters, reference and known values.
     Describe(describe::DescribeArgs),
+    /// Make the crate of a new plugin, which builds, passes its test and runs as it stands.
+    New(new::NewArgs),
     /// Print the JSON Schema of sweep.yaml, for editors.
     #[command(after_help = "Example: harness schema > sweep.schema.json")]
     Schema,
@@ -101,6 +104,7 @@ pub fn main() -> ExitCode {
         Verb::BenchPair(args) => bench_pair::bench_pair(args),
         Verb::List(args) => list::list(args, dirs),
         Verb::Describe(args) => describe::describe(args, dirs),
+        Verb::New(args) => new::new(args, dirs),
         Verb::Schema => schema::schema(dirs),
         Verb::Replay(args) => replay::replay(args),
         Verb::Worker(args) => harness::worker::main(args),
