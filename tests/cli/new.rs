@@ -35,7 +35,7 @@ fn works_as_it_stands(kind: &str, name: &str) {
         println!("skipped: its own test needs `harness validate`, which there is not");
     }
     sandbox.harness(&format!("run {name}/example.yaml")).assert().success();
-    let rows = sandbox.results(format!("results/{name}-example")).runs();
+    let rows = sandbox.results(&format!("results/{name}-example")).runs();
     assert!(rows.iter().any(|row| row["flow"] == name) && rows.iter().any(|row| row["flow"] != name));
     for row in &rows {
         assert_eq!(row["status"], "ok", "{} on {}: {:?}", row["flow"], row["target"], row.get("status_detail"));
