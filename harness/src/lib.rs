@@ -14,6 +14,7 @@ pub mod prepare;
 pub mod report;
 pub mod results;
 pub mod sample;
+pub mod scaffold;
 pub mod schedule;
 pub mod statistics;
 pub mod streams;

@@ -13,7 +13,7 @@ use crate::sweep::{Catalog, Document, Overrides, Plugin, Source, Sweep, TargetSp
 
 /// A sweep that may be run.
 pub struct Prepared {
-    /// The file's text.
+    /// The file's text, as it may be copied to another folder.
     pub text: String,
     /// Exclusions and limits; its cells have moved into the plan.
     pub sweep: Sweep,
@@ -27,7 +27,7 @@ pub struct Prepared {
 pub fn prepare(path: &Path, device: Option<String>, plugin_dirs: &[PathBuf]) -> Result<Prepared> {
     let source = Source::read(path)?;
     let document = Document::parse(&source)?;
-    let search = SearchPath::new(plugin_dirs)?;
+    let search = SearchPath::new(&[plugin_dirs, &document.plugins()].concat())?;
     let mut plugins = BTreeMap::new();
     for name in document.flow_names().into_iter().collect::<BTreeSet<_>>() {
         if let Some(found) = search.find(&name)? {
@@ -43,7 +43,7 @@ pub fn prepare(path: &Path, device: Option<String>, plugin_dirs: &[PathBuf]) -> 
     let cells = std::mem::take(&mut sweep.cells);
     let cells = cells.into_iter().map(|cell| planned(cell, &plugins)).collect::<Result<_>>()?;
     let plan = Planned { schema_version: Planned::SCHEMA_VERSION, name: sweep.name.clone(), cells };
-    Ok(Prepared { text: source.text, sweep, plan, plugins })
+    Ok(Prepared { text: document.copy(), sweep, plan, plugins })
 }
 
 /// Everything that a sweep could name, with the plugins on the search path.

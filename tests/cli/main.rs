@@ -7,6 +7,8 @@ mod compare;
 mod damage;
 mod determinism;
 mod interrupt;
+mod new;
+mod plugins;
 mod recorded;
 mod report;
 mod resume;

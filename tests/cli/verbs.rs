@@ -130,7 +130,7 @@ fn a_small_sweep_leaves_tables_that_replay_confirms() {
 #[test]
 fn the_help_of_each_verb_has_an_example() {
     let sandbox = Sandbox::new("");
-    for verb in ["run", "plan", "collect", "list", "describe", "schema", "replay"] {
+    for verb in ["run", "plan", "collect", "list", "describe", "new", "schema", "replay"] {
         let help = sandbox.harness(&format!("{verb} --help")).assert().success();
         help.stdout(contains(format!("Example: harness {verb} ")));
     }

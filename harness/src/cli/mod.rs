@@ -5,6 +5,7 @@ mod collect;
 mod compare;
 mod describe;
 mod list;
+mod new;
 mod plan;
 mod replay;
 mod report;
@@ -62,6 +63,8 @@ enum Verb {
     Describe(describe::DescribeArgs),
     /// Ask a plugin whether it keeps its contract and obeys the laws.
     Validate(validate::ValidateArgs),
+    /// Make the crate of a new plugin, which builds, passes its test and runs as it stands.
+    New(new::NewArgs),
     /// Print the JSON Schema of sweep.yaml, for editors.
     #[command(after_help = "Example: harness schema > sweep.schema.json")]
     Schema,
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Verb::List(args) => list::list(args, dirs),
         Verb::Describe(args) => describe::describe(args, dirs),
         Verb::Validate(args) => validate::validate(args, dirs),
+        Verb::New(args) => new::new(args, dirs),
         Verb::Schema => schema::schema(dirs),
         Verb::Replay(args) => replay::replay(args),
         Verb::Worker(args) => harness::worker::main(args),

@@ -17,10 +17,11 @@ const PATH_VARIABLE: &str = "HARNESS_PLUGIN_PATH";
 /// A plugin that takes longer than this to describe itself is unloadable.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Directories in which plugins are looked for, in order.
+/// Where plugins are looked for, in order.
 #[derive(Clone, Debug)]
 pub struct SearchPath {
-    directories: Vec<PathBuf>,
+    /// Directories, and files that are plugins themselves.
+    places: Vec<PathBuf>,
 }
 
 /// A plugin file.
@@ -47,17 +48,20 @@ impl Found {
 impl SearchPath {
     /// `first`, then those of `HARNESS_PLUGIN_PATH`, then the directory of this executable.
     pub fn new(first: &[PathBuf]) -> Result<Self> {
-        let mut directories = first.to_vec();
+        let mut places = first.to_vec();
         let variable = std::env::var_os(PATH_VARIABLE).unwrap_or_default();
-        directories.extend(std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()));
+        places.extend(std::env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty()));
         let executable = std::env::current_exe().context("where this executable is")?;
-        directories.extend(executable.parent().map(Path::to_path_buf));
-        Ok(Self { directories })
+        places.extend(executable.parent().map(Path::to_path_buf));
+        Ok(Self { places })
     }
 
-    /// The directories, in order.
-    pub fn directories(&self) -> &[PathBuf] {
-        &self.directories
+    /// The file of the plugin of that name.
+    pub fn locate(&self, name: &str) -> Option<PathBuf> {
+        let file = format!("lib{}.so", name.replace('-', "_"));
+        let candidates =
+            self.places.iter().map(|place| if place.is_file() { place.clone() } else { place.join(&file) });
+        candidates.filter(|path| path.ends_with(&file)).find(|path| path.exists())
     }
 
     /// The plugin of that name, described; `None` where there is no such file.
@@ -65,19 +69,14 @@ impl SearchPath {
     /// # Errors
     /// The file is there but is not a shared library: a mistake of the user's, not a plugin that fails.
     pub fn find(&self, name: &str) -> Result<Option<Found>> {
-        let file = format!("lib{}.so", name.replace('-', "_"));
-        let Some(path) = self.directories.iter().map(|dir| dir.join(&file)).find(|path| path.exists()) else {
-            return Ok(None);
-        };
-        inspect(path).map(Some)
+        self.locate(name).map(inspect).transpose()
     }
 
     /// Every plugin on the path, by name; libraries without the entry function are something else, and left out.
     pub fn all(&self) -> Result<BTreeMap<String, Found>> {
         let mut found = BTreeMap::new();
-        for directory in &self.directories {
-            let Ok(entries) = std::fs::read_dir(directory) else { continue };
-            for path in entries.flatten().map(|entry| entry.path()) {
+        for place in &self.places {
+            for path in files(place) {
                 let Some(name) = plugin_name(&path) else { continue };
                 if !found.contains_key(&name) && mentions_entry(&path) {
                     found.insert(name, inspect(path)?);
@@ -150,6 +149,14 @@ fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::Join
         }
         String::from_utf8_lossy(&bytes).into_owned()
     })
+}
+
+/// The files of a directory, or the file itself; none of what is not there.
+fn files(place: &Path) -> Vec<PathBuf> {
+    match std::fs::read_dir(place) {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => vec![place.to_owned()],
+    }
 }
 
 /// `libnn_hmc.so` → `nn-hmc`.

@@ -42,20 +42,23 @@ impl Document {
 
     /// The flows that the file names, each once, so that only their plugins need loading.
     pub fn flow_names(&self) -> Vec<String> {
-        let Kind::Map(entries) = &self.root.kind else {
-            return Vec::new();
-        };
-        let Some(flows) = entries.iter().find(|entry| entry.key == "flows") else {
+        let Some(flows) = self.top("flows") else {
             return Vec::new();
         };
         // What is wrong with the entries is for `resolve` to say.
         let mut names: Vec<String> = Vec::new();
-        for component in components::read("flow", &flows.value, &mut Findings::default()) {
+        for component in components::read("flow", flows, &mut Findings::default()) {
             if !names.iter().any(|name| name == component.name) {
                 names.push(component.name.to_owned());
             }
         }
         names
+    }
+
+    /// The value of a key at the top of the file.
+    pub(super) fn top(&self, key: &str) -> Option<&Node> {
+        let Kind::Map(entries) = &self.root.kind else { return None };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value).filter(|value| !value.is_blank())
     }
 }
 

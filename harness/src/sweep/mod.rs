@@ -17,6 +17,7 @@ mod limits;
 mod mask;
 mod node;
 mod parameters;
+mod plugins;
 mod property;
 mod resolve;
 mod sampling;

@@ -10,7 +10,7 @@ use super::findings::Findings;
 use super::grid::{self, Grid};
 use super::node::{Node, Span};
 use super::property::Property;
-use super::{eval, header, limits, sampling, seeds, train};
+use super::{eval, header, limits, plugins, sampling, seeds, train};
 use crate::cell::Dtype;
 use serde_json::{Value, json};
 
@@ -22,8 +22,9 @@ pub struct Overrides {
 }
 
 /// The keys of a sweep file.
-pub(super) const KEYS: [&str; 12] = [
-    "version", "name", "flows", "targets", "exclude", "seeds", "train", "eval", "sampling", "limits", "device", "dtype",
+pub(super) const KEYS: [&str; 13] = [
+    "version", "name", "plugins", "flows", "targets", "exclude", "seeds", "train", "eval", "sampling", "limits",
+    "device", "dtype",
 ];
 
 /// Checks a file against the catalog and writes out its cells; reports all errors at once, in file order.
@@ -43,6 +44,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
         header::version(node, findings);
     }
     let name = top.need("name", "name: my-sweep", findings).map(|node| header::name(node, findings));
+    plugins::read(top.get("plugins"), document.source.folder(), findings);
     let flows = top.need("flows", "flows: [planar]", findings).map(|node| grid::flows(node, catalog, findings));
     let targets = top.need("targets", "targets: [u1]", findings).map(|node| grid::targets(node, catalog, findings));
     let seeds = seeds::read(top.get("seeds"), findings);

@@ -19,6 +19,10 @@ pub fn schema(catalog: &Catalog) -> Value {
         "properties": {
             "version": {"const": 1},
             "name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"},
+            "plugins": {
+                "description": "folders with plugins, or their files, relative to this file; they come before HARNESS_PLUGIN_PATH",
+                "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+            },
             "flows": components(flows),
             "targets": components(targets),
             "exclude": {"type": "array", "items": rule},
@@ -129,6 +133,8 @@ mod tests {
             "train: {anneal: [null, {from: [0.1, 0.2], steps: 3}], schedule: [cosine, {exponential: {decay: 0.5}}]}\n",
             "flows: [{hamiltonian: {hidden: [[1], [2, 3]], integrator: [leapfrog]}}]\nseeds: [1, 2]\ndtype: [f32, f64]\n",
             "flows: [{broken: {anything: [1, 2]}}]\n",
+            "plugins: src\n",
+            "plugins: [src, .]\n",
         ] {
             sweep(&with(rest)).unwrap();
             assert!(accepts(&with(rest)), "{rest}");
@@ -156,6 +162,7 @@ mod tests {
             "trian: {}\n",
             "seeds: 0\n",
             "device: gpu\n",
+            "plugins: [3]\n",
         ] {
             assert!(sweep(&with(rest)).is_err(), "{rest}");
             assert!(!accepts(&with(rest)), "{rest}");

@@ -38,6 +38,11 @@ impl Source {
         Ok(Source { path: path.to_owned(), text })
     }
 
+    /// The folder that the file is in.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// The text without the byte-order mark that some editors write.
     pub(super) fn body(&self) -> &str {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
