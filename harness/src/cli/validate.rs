@@ -126,8 +126,8 @@ fn find(plugin: &Path, plugin_dirs: &[PathBuf]) -> Result<Found> {
             bail!("there is no file {name}; build the plugin first, with crate-type = [\"cdylib\"]")
         }
         _ => {
-            let directories: Vec<_> = search.directories().iter().map(|dir| dir.display().to_string()).collect();
-            bail!("no plugin is called `{name}`: looked in {}; `--plugin-dir` names others", directories.join(", "))
+            let places: Vec<_> = search.places().iter().map(|place| place.display().to_string()).collect();
+            bail!("no plugin is called `{name}`: looked in {}; `--plugin-dir` names others", places.join(", "))
         }
     }
 }
@@ -135,7 +135,9 @@ fn find(plugin: &Path, plugin_dirs: &[PathBuf]) -> Result<Found> {
 /// The checks that are meant, in their order.
 fn chosen(only: &[String]) -> Result<Vec<&'static Check>> {
     if let Some(unknown) = only.iter().find(|pattern| !CHECKS.iter().any(|check| check.is_meant_by(pattern))) {
-        let similar = |name: &str| strsim::jaro_winkler(name.rsplit('.').next().unwrap_or(name), unknown);
+        let part =
+            |name: &'static str| if unknown.contains('.') { name } else { name.rsplit('.').next().unwrap_or(name) };
+        let similar = |name| strsim::jaro_winkler(part(name), unknown);
         let near = CHECKS.iter().map(|check| check.name).max_by(|a, b| similar(a).total_cmp(&similar(b)));
         let near = near.unwrap_or_default();
         bail!("no check is called `{unknown}`; did you mean `{near}`? `harness validate --list` shows all");

@@ -56,6 +56,11 @@ impl SearchPath {
         Ok(Self { places })
     }
 
+    /// The places, in order.
+    pub fn places(&self) -> &[PathBuf] {
+        &self.places
+    }
+
     /// The file of the plugin of that name.
     pub fn locate(&self, name: &str) -> Option<PathBuf> {
         let file = format!("lib{}.so", name.replace('-', "_"));

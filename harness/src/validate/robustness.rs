@@ -9,13 +9,16 @@ use flow_sdk::text::CallBuffer;
 use serde_json::json;
 use targets::{Known, Target};
 
-use super::numbers::{normals, values};
+use super::numbers::{moved, normals, values};
 use super::observation::{Observed, seed_of};
 use super::raw::{Returned, Style, call_flow, call_sampler};
 use super::subject::{away_from_start, counted};
 use super::verdict::{Finding, Objection, expect};
 use super::{Case, Subject};
 use crate::host::{CountedTarget, PluginError, Tempering};
+
+/// Parameters are moved so far, since a plugin that has seen them may have written all that it writes.
+const UNSEEN: f64 = 0.01;
 
 /// Inputs are read only, and outputs end where they end.
 pub fn memory_is_respected(subject: &Subject, case: &Case) -> Finding {
@@ -37,14 +40,14 @@ fn calls(subject: &Subject, case: &Case, style: Style) -> Result<Returned, Objec
     let (dtype, seed) = (subject.precise(), seed_of(case, 1));
     if subject.descriptor.kind == "sampler" {
         let sampler = subject.sampler(case, dtype, counted("gaussian", &json!({"dim": case.dim}))?)?;
-        let params = sampler.init(case.seed)?;
+        let params = moved(&sampler.init(case.seed)?, seed, UNSEEN)?;
         return match dtype {
             DType::F32 => call_sampler::<f32>(&sampler, &params, seed, style),
             _ => call_sampler::<f64>(&sampler, &params, seed, style),
         };
     }
     let flow = subject.flow(case, dtype)?;
-    let params = away_from_start(&flow, case.seed)?;
+    let params = moved(&away_from_start(&flow, case.seed)?, seed, UNSEEN)?;
     match dtype {
         DType::F32 => call_flow::<f32>(&flow, &params, seed, style),
         _ => call_flow::<f64>(&flow, &params, seed, style),
