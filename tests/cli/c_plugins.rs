@@ -26,6 +26,7 @@ dtype: [f32, f64]
     if !build(&sandbox, "flows/affine/affine.c", "flows/sdk/include", "affine") {
         return;
     }
+    sandbox.harness("validate ./libaffine.so").assert().success();
     sandbox.harness("run sweep.yaml --plugin-dir .").assert().success();
     let rows = sandbox.results("results/affine").runs();
     assert_eq!(rows.len(), 4);

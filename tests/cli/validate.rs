@@ -69,6 +69,22 @@ fn a_sound_plugin_passes() {
     }
 }
 
+/// Whatever lies beside the binary. One has its mistakes as a parameter.
+#[test]
+fn every_plugin_of_the_repository_passes() {
+    let sandbox = Sandbox::new("");
+    let listed = sandbox.harness("list flows --json").env_remove("HARNESS_PLUGIN_PATH").assert().success();
+    let rows: Value = serde_json::from_slice(&listed.get_output().stdout).expect("JSON");
+    let names: Vec<&str> = rows.as_array().expect("a list").iter().filter_map(|row| row["name"].as_str()).collect();
+    assert!(names.len() >= 9, "{names:?}");
+    for name in names {
+        let sound = if name == "hamiltonian-mistakes" { "--set mistakes=[]" } else { "" };
+        let output = sandbox.harness(&format!("validate {name} {sound}")).env_remove("HARNESS_PLUGIN_PATH").output();
+        let output = output.expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 /// Samplers have laws of their own.
 #[test]
 fn bugs_of_a_sampler_are_found() {

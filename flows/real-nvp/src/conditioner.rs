@@ -13,7 +13,7 @@
 use flow_sdk::candle_core::Tensor;
 use flow_sdk::{Init, Layout, Params, Result};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A coupling layer's network, with the prefix of its parameters' names.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Conditioner {
 }
 
 /// Activation function of the hidden layers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// tanh z.

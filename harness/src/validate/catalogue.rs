@@ -118,7 +118,7 @@ pub const CHECKS: &[Check] = &[
         FLOW,
         true,
         densities::draws_have_their_density,
-        "draws and log q belong together: the mean of g(x)/q(x) over draws is one for any density g that q covers",
+        "draws and log q belong together: over draws in a region, the mean of 1/q(x) is the region's volume",
         "log q = log π(z) − log |det ∂x/∂z|: look at the sign of the log-det, at a term or a constant that is missing"
     ),
     check!(
@@ -133,8 +133,8 @@ pub const CHECKS: &[Check] = &[
         "numerics.mass",
         FLOW,
         true,
-        densities::density_is_normalised,
-        "exp(log q) integrates to one",
+        densities::density_is_that_of_the_draws,
+        "the integral of exp(log q) of `density` over a region is the region's share of the draws",
         "a constant of the base distribution, or the log-det of the inverse, is missing or has the wrong sign"
     ),
     check!(

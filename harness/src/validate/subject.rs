@@ -74,8 +74,17 @@ pub fn counted(name: &str, params: &Value) -> Result<Rc<CountedTarget>, Objectio
 /// Parameters well away from where training starts, so that every term of every formula matters; nearer where the flow's
 /// draws would be wild.
 pub fn away_from_start(flow: &HostFlow, seed: u64) -> Result<Tensor, Objection> {
+    at_most(flow, seed, 0.4)
+}
+
+/// Parameters some way from where training starts: terms matter, and the draws are still without holes.
+pub fn near_start(flow: &HostFlow, seed: u64) -> Result<Tensor, Objection> {
+    at_most(flow, seed, 0.1)
+}
+
+fn at_most(flow: &HostFlow, seed: u64, most: f64) -> Result<Tensor, Objection> {
     let start = flow.init(seed)?;
-    for by in [0.4, 0.2, 0.1, 0.05, 0.02] {
+    for by in [1.0, 0.5, 0.25, 0.125, 0.0625].map(|part| part * most) {
         let params = moved(&start, seed ^ 0x5eed, by)?;
         let draws = flow.sample(&params, seed, 256)?;
         if values(&draws.x)?.iter().chain(&values(&draws.log_q)?).all(|value| value.abs() < WILD) {
