@@ -18,6 +18,8 @@ const PILOT: usize = 2_000;
 const SE_LIMIT: f64 = 5.0;
 /// Fewer effective draws tell nothing, nor does their standard error.
 const LEAST_ESS: f64 = 200.0;
+/// Halves of a region that differ by more are not both in the flow's mass.
+const MOST_IMBALANCE: f64 = 0.1;
 /// Nor do weights that are less even than this.
 const LEAST_SHARE: f64 = 0.2;
 
@@ -28,14 +30,24 @@ pub fn draws_have_their_density(subject: &Subject, case: &Case) -> Finding {
     let flow = subject.flow(case, subject.precise())?;
     let params = near_start(&flow, case.seed)?;
     let region = region(&flow, &params, case)?;
-    let mut weights = Vec::with_capacity(DRAWS);
+    let (mut weights, mut imbalance) = (Vec::with_capacity(DRAWS), 0.0);
     for part in 0..4 {
         let draws = flow.sample(&params, seed_of(case, 10 + part), DRAWS / 4)?;
-        weights.extend(region.weights(&rows(&draws.x)?, &values(&draws.log_q)?));
+        let x = rows(&draws.x)?;
+        let part = region.weights(&x, &values(&draws.log_q)?);
+        imbalance += region.imbalance(&x, &part) / 4.0;
+        weights.extend(part);
     }
     let inside = weights.iter().filter(|weight| **weight > 0.0).count();
     let ((mean, se), extended) = (mean_and_se(&weights), flow.is_augmented());
     even_enough(&weights, inside, mean - 1.0 > SE_LIMIT * se, extended)?;
+    if imbalance > MOST_IMBALANCE && 1.0 - mean > SE_LIMIT * se && !extended {
+        let words = format!(
+            "the mean of 1/q(x) over draws in a region is {mean:.3} of its volume, but one half of it differs from the \
+                             other: the flow has an edge or a hole there, or a log-det that is wrong in places"
+        );
+        return Err(Objection::Warning(words));
+    }
     one(mean, se, extended, || {
         format!(
             "the mean of 1/q(x) over draws in a region is {mean:.4} ± {se:.4} of its volume: log q is off by some {:+.3} nats",
@@ -164,11 +176,13 @@ fn region(flow: &HostFlow, params: &Tensor, case: &Case) -> Result<Region, Objec
     for centre in std::iter::once(&mean).chain(x.iter().take(8)) {
         let mut distances: Vec<f64> = x.iter().map(|point| distance(&root, point, centre)).collect();
         distances.sort_by(f64::total_cmp);
-        for share in [0.5, 0.25, 0.1] {
+        for share in [0.5, 0.25, 0.1, 0.05] {
             let region = Region::new(centre.clone(), root.clone(), distances[(share * n) as usize]);
-            let effective = ess(&region.weights(&x, &log_q));
-            // Many, and evenly spread.
-            let worth = effective * effective / (share * n);
+            let weights = region.weights(&x, &log_q);
+            let effective = ess(&weights);
+            // Many, evenly spread, and none of it beyond an edge of the flow.
+            let whole = (1.0 - 3.0 * region.imbalance(&x, &weights)).max(0.0);
+            let worth = effective * effective / (share * n) * whole * whole;
             if best.as_ref().is_none_or(|(most, _)| worth > *most) {
                 best = Some((worth, region));
             }
@@ -198,6 +212,22 @@ impl Region {
         let weight =
             |(x, log_q): (&DVector<f64>, &f64)| if self.contains(x) { (-self.log_volume - log_q).exp() } else { 0.0 };
         x.iter().zip(log_q).map(weight).collect()
+    }
+
+    /// How unlike the weights of its halves are, inner and outer, right and left: of uniform weights nought but noise, as large as one
+    /// where there is nothing beyond an edge. A constant that log q is off by does not matter.
+    fn imbalance(&self, x: &[DVector<f64>], weights: &[f64]) -> f64 {
+        let dim = self.centre.len();
+        let mut differences = vec![0.0; dim + 1];
+        let mut sum = 0.0;
+        for (x, &weight) in x.iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
+            let Some(at) = self.root.l_dirty().solve_lower_triangular(&(x - &self.centre)) else { continue };
+            let is_outer = (at.norm() / self.radius).powi(dim as i32) > 0.5;
+            let sides = at.iter().map(|coordinate| *coordinate > 0.0).chain([is_outer]);
+            differences.iter_mut().zip(sides).for_each(|(sum, side)| *sum += if side { weight } else { -weight });
+            sum += weight;
+        }
+        differences.iter().fold(0.0, |largest: f64, difference| largest.max(difference.abs() / sum))
     }
 
     /// A point of it, each as likely.
