@@ -66,5 +66,7 @@ fn set_apart(libraries: &[PathBuf], folder: &Path) {
         if let Err(error) = std::fs::rename(library, &apart) {
             assert!(apart.exists(), "{}: {error}", apart.display());
         }
+        // Of two names of one file, as cargo leaves them, a rename takes neither away.
+        let _ = std::fs::remove_file(library);
     }
 }

@@ -106,7 +106,7 @@ pub fn rows_stand_alone(subject: &Subject, case: &Case) -> Finding {
     Ok(())
 }
 
-/// f32 computes what f64 does: half of the rows to 1e-3 of themselves, some ten thousand roundings. Of the others a decision may
+/// f32 computes what f64 does: half of the rows to 1e-4 of themselves, some thousand roundings. Of the others a decision may
 /// have been another: to accept, or how far to go.
 pub fn precisions_agree(subject: &Subject, case: &Case) -> Finding {
     if !(subject.computes_in("f32") && subject.computes_in("f64")) {
@@ -121,7 +121,7 @@ pub fn precisions_agree(subject: &Subject, case: &Case) -> Finding {
             single.values.iter().zip(&double.values).map(|(a, b)| (a - b).abs() / (1.0 + b.abs())).collect();
         gaps.sort_by(f64::total_cmp);
         let (median, largest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
-        expect(median < 1e-3, || {
+        expect(median < 1e-4, || {
             format!(
                 "{}: f32 and f64 differ by {median:.1e} of themselves at half of the rows, by up to {largest:.1e}",
                 single.name
