@@ -101,7 +101,7 @@ pub fn exact_draws_stay_exact(subject: &Subject, case: &Case) -> Finding {
         }
     }
     let (accepted, _) = mean_and_se(&acceptance);
-    if accepted < 0.01 || accepted > 0.9999 {
+    if !(0.01..=0.9999).contains(&accepted) {
         let words =
             format!("acceptance is {accepted:.4}: with nothing to refuse, or nothing accepted, little is tested");
         return Err(Objection::Warning(words));

@@ -18,7 +18,7 @@ use super::{Case, Check, Objection, Subject, Verdict, consistency};
 use crate::results::write_atomically;
 
 /// Memory of such a process: what a plugin leaks or takes does not bring the machine down.
-const MEMORY: u64 = 8 << 30;
+const MEMORY: u64 = 4 << 30;
 /// Lines of standard error that are worth showing.
 const LAST_WORDS: usize = 3;
 /// A digest is taken within a check, which has a limit of its own.

@@ -3,14 +3,14 @@
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use flow_sdk::Element;
 use flow_sdk::abi::{DEVICE_CPU, DLDataType, DLDevice, DLTensor, FlowTable, Point, SamplerTable, TYPE_FLOAT};
 
 use super::Objection;
 use super::numbers::{normals, values};
 use super::verdict::{Finding, expect};
-use crate::host::{HostFlow, HostSampler, Tempering, checked};
+use crate::host::{HostFlow, HostSampler, PluginError, Tempering, checked};
 
 /// Elements before and after a view that belong to someone else.
 const MARGIN: usize = 32;
@@ -135,21 +135,24 @@ pub fn call_flow<T: Element>(flow: &HostFlow, params: &Tensor, seed: u64, style:
     let params_view = params.view(style);
     let mut init = Watched::<T>::output("params of init", &[flow.n_params()]);
     let mut view = init.view(style);
-    // SAFETY: here and below a live instance, valid views, and a tape that is used before it is freed.
+    // SAFETY: a live instance, valid views, and a tape that is used before it is freed.
     checked("init", |call| unsafe { (table.init)(raw, seed, &raw mut view, call) })?;
     init.inspect("init")?;
     let (mut x, mut log_q) = (Watched::<T>::output("x", &[ROWS, dim]), Watched::<T>::output("log_q", &[ROWS]));
     let (mut x_view, mut log_q_view) = (x.view(style), log_q.view(style));
     let mut tape = RawTape(null_mut(), table.free_tape);
+    // SAFETY: as above.
     checked("sample", |call| unsafe {
         (table.sample)(raw, &raw const params_view, seed, &raw mut x_view, &raw mut log_q_view, &raw mut tape.0, call)
     })?;
     [&x, &log_q, &params].into_iter().try_for_each(|watched| watched.inspect("sample"))?;
+    rows_of_sample::<T>(flow, &mut params, seed, style, &x)?;
     let dtype = T::DTYPE;
     let mut grad_x = Watched::<T>::input("grad_x", &normals(1, &[ROWS, dim], dtype)?)?;
     let mut grad_log_q = Watched::<T>::input("grad_log_q", &normals(2, &[ROWS], dtype)?)?;
     let mut grad = Watched::<T>::output("grad_params", &[flow.n_params()]);
     let (grad_x_view, grad_log_q_view, mut view) = (grad_x.view(style), grad_log_q.view(style), grad.view(style));
+    // SAFETY: as above.
     checked("backward", |call| unsafe {
         let (grad_x, grad_log_q) = (&raw const grad_x_view, &raw const grad_log_q_view);
         (table.backward)(raw, tape.0, grad_x, grad_log_q, &raw mut view, call)
@@ -161,6 +164,7 @@ pub fn call_flow<T: Element>(flow: &HostFlow, params: &Tensor, seed: u64, style:
     let (at_view, mut log_q) = (at.view(style), Watched::<T>::output("log_q", &[ROWS]));
     let mut log_q_view = log_q.view(style);
     let mut tape = RawTape(null_mut(), table.free_tape);
+    // SAFETY: as above.
     checked("density", |call| unsafe {
         let (params, at, log_q) = (&raw const params_view, &raw const at_view, &raw mut log_q_view);
         density(raw, params, at, seed, log_q, &raw mut tape.0, call)
@@ -168,12 +172,47 @@ pub fn call_flow<T: Element>(flow: &HostFlow, params: &Tensor, seed: u64, style:
     [&at, &log_q, &params].into_iter().try_for_each(|watched| watched.inspect("density"))?;
     let mut grad = Watched::<T>::output("grad_params", &[flow.n_params()]);
     let mut view = grad.view(style);
+    // SAFETY: as above.
     checked("backward", |call| unsafe {
         (table.backward)(raw, tape.0, null(), &raw const grad_log_q_view, &raw mut view, call)
     })?;
     [&at, &grad_log_q, &grad, &params].into_iter().try_for_each(|watched| watched.inspect("backward of density"))?;
     all.extend([("density", log_q.bits()), ("gradient of density", grad.bits())]);
     Ok(all)
+}
+
+/// The last rows of a sample, drawn alone, are those of the whole: to a few roundings, since they may be computed otherwise.
+fn rows_of_sample<T: Element>(
+    flow: &HostFlow,
+    params: &mut Watched<T>,
+    seed: u64,
+    style: Style,
+    whole: &Watched<T>,
+) -> Finding {
+    let ((table, raw), dim, first) = (flow.raw(), flow.dim(), 3);
+    let Some(sample_rows) = table.sample_rows else { return Ok(()) };
+    let params_view = params.view(style);
+    let (mut x, mut log_q) =
+        (Watched::<T>::output("x", &[ROWS - first, dim]), Watched::<T>::output("log_q", &[ROWS - first]));
+    let (mut x_view, mut log_q_view) = (x.view(style), log_q.view(style));
+    // SAFETY: a live instance and valid views.
+    let called = checked("sample_rows", |call| unsafe {
+        let (params, x, log_q) = (&raw const params_view, &raw mut x_view, &raw mut log_q_view);
+        sample_rows(raw, params, seed, first as u64, x, log_q, call)
+    });
+    match called {
+        Err(PluginError::Declined) => return Ok(()),
+        result => result?,
+    }
+    [&x, &log_q, params].into_iter().try_for_each(|watched| watched.inspect("sample_rows"))?;
+    let tolerance = if T::DTYPE == DType::F64 { 1e-9 } else { 1e-3 };
+    let rows = x.content().iter().zip(&whole.content()[first * dim..]);
+    let off = rows.enumerate().find(|(_, (a, b))| (a.wide() - b.wide()).abs() > tolerance * (1.0 + b.wide().abs()));
+    expect(off.is_none(), || {
+        let at = off.map_or(0, |(at, _)| at);
+        let (alone, among) = (x.content()[at], whole.content()[first * dim + at]);
+        format!("`sample_rows` from row {first} has {alone:?} in element {at}, `sample` has {among:?} there")
+    })
 }
 
 /// A sampler's transition and warm-up.
@@ -212,7 +251,7 @@ pub fn call_sampler<T: Element>(
     let wanted = if sampler.is_trained() { &raw mut tape.0 } else { null_mut() };
     let (proposal, accept) = (&raw mut out_views[0], &raw mut out_views[1]);
     let (from_raw, next_raw) = (&raw const from_point, &raw const next_point);
-    // SAFETY: here and below a live instance, valid views, and a tape that is used before it is freed.
+    // SAFETY: a live instance, valid views, and a tape that is used before it is freed.
     checked("transition", |call| unsafe {
         (table.transition)(raw, &raw const params_view, from_raw, seed, 1.0, next_raw, proposal, accept, wanted, call)
     })?;
@@ -225,6 +264,7 @@ pub fn call_sampler<T: Element>(
         let mut along = Watched::<T>::input("grad_proposal", &normals(1, &[ROWS, dim], T::DTYPE)?)?;
         let mut weight = Watched::<T>::input("grad_accept", &normals(2, &[ROWS], T::DTYPE)?)?;
         let (along_view, weight_view) = (along.view(style), weight.view(style));
+        // SAFETY: as above.
         checked("backward", |call| unsafe {
             backward(raw, tape.0, &raw const along_view, &raw const weight_view, &raw mut view, call)
         })?;
@@ -234,6 +274,7 @@ pub fn call_sampler<T: Element>(
     if let Some(adapt) = table.adapt {
         let x = next[0].view(style);
         let accept = out[1].view(style);
+        // SAFETY: as above.
         checked("adapt", |call| unsafe {
             adapt(raw, &raw const params_view, &raw const x, &raw const accept, 3, 10, &raw mut view, call)
         })?;
