@@ -69,6 +69,15 @@ fn a_sound_plugin_passes() {
     }
 }
 
+/// What is unwise is a warning, with which a plugin passes.
+#[test]
+fn dead_weight_is_a_warning() {
+    let (code, report) = report(&Sandbox::new(""), "dead-weight", "--only reach");
+    let check = check(&report, "numerics.reach");
+    assert_eq!((code, &check["result"]), (0, &Value::from("warning")));
+    assert!(check["found"].as_str().is_some_and(|words| words.contains("3 of 3 parameters of `unused`")), "{check}");
+}
+
 /// Whatever lies beside the binary. One has its mistakes as a parameter.
 #[test]
 fn every_plugin_of_the_repository_passes() {

@@ -1,5 +1,6 @@
 //! `harness validate`: whether a plugin keeps its contract and obeys the laws.
 
+use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -104,10 +105,11 @@ pub fn validate(args: &ValidateArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
         passed,
         checks: rows,
     };
+    let mut out = std::io::stdout().lock();
     if args.json {
-        println!("{:#}", serde_json::to_value(&report)?);
+        writeln!(out, "{:#}", serde_json::to_value(&report)?)?;
     } else {
-        println!("{}", report.text());
+        writeln!(out, "{}", report.text())?;
     }
     Ok(if passed { OK } else { FAILED_CELLS })
 }

@@ -45,12 +45,13 @@ impl Case {
     }
 }
 
-/// About half of the parameters, the others keep their defaults.
+/// About half of the parameters, one at least; the others keep their defaults.
 fn draw_all(schema: &Value, stream: &mut Stream) -> Map<String, Value> {
-    let Some(properties) = schema["properties"].as_object() else { return Map::new() };
+    let Some(properties) = schema["properties"].as_object().filter(|all| !all.is_empty()) else { return Map::new() };
     let mut drawn = Map::new();
-    for (name, property) in properties {
-        if stream.below(2) == 1 {
+    let certain = stream.below(properties.len());
+    for (number, (name, property)) in properties.iter().enumerate() {
+        if stream.below(2) == 1 || number == certain {
             drawn.extend(draw(property, &property["default"], schema, stream).map(|value| (name.clone(), value)));
         }
     }

@@ -1,72 +1,10 @@
 //! Every check: its name, the law it asks, and where to look when it is broken.
 
-use std::path::Path;
-
-use serde_json::{Map, Value};
-
-use super::verdict::{Ended, Finding, Objection, Verdict};
-use super::{Case, Subject, bounds, chains, consistency, contract, densities, gradients, leaks, robustness};
-
-/// A question to a plugin.
-#[derive(Clone, Copy, Debug)]
-pub struct Check {
-    /// `group.name`.
-    pub name: &'static str,
-    /// What is expected.
-    pub law: &'static str,
-    /// Where to look.
-    pub look: &'static str,
-    /// The kind of plugin that is asked; none for every kind.
-    kind: Option<&'static str>,
-    /// Whether every case is asked, or the first alone.
-    every_case: bool,
-    ask: fn(&Subject, &Case) -> Finding,
-}
+use super::{Check, bounds, chains, consistency, contract, densities, gradients, leaks, reach, robustness};
 
 /// The check of that name.
 pub fn named(name: &str) -> Option<&'static Check> {
     CHECKS.iter().find(|check| check.name == name)
-}
-
-impl Check {
-    /// Whether `pattern` means it: its name, the part after the point, or its group.
-    pub fn is_meant_by(&self, pattern: &str) -> bool {
-        self.name == pattern || self.name.split('.').any(|part| part == pattern)
-    }
-
-    /// Whether it is a question to that kind of plugin.
-    pub fn is_for(&self, kind: &str) -> bool {
-        self.kind.is_none_or(|asked| asked == kind)
-    }
-
-    /// Asks here, case by case, until one objects.
-    pub fn run(&self, plugin: &Path, fixed: &Map<String, Value>, cases: &[u64]) -> Verdict {
-        let subject = match Subject::open(plugin, fixed) {
-            Ok(subject) => subject,
-            Err(error) => return Verdict::new(Ended::Failed, error.to_string()),
-        };
-        if !self.is_for(&subject.descriptor.kind) {
-            return Verdict::new(Ended::Skipped, format!("of a {} only", self.kind.unwrap_or_default()));
-        }
-        // A check that asks once asks the first case, unless another is to be reproduced.
-        let cases = if self.every_case { cases } else { &cases[..cases.len().min(1)] };
-        let (mut passed, mut warning, mut skipped) = (false, None, None);
-        for &seed in cases {
-            let case = subject.case(seed);
-            match (self.ask)(&subject, &case) {
-                Ok(()) => passed = true,
-                Err(Objection::Failed(found)) => return Verdict::of(Ended::Failed, found, &case),
-                Err(Objection::Warning(found)) => {
-                    warning.get_or_insert_with(|| Verdict::of(Ended::Warning, found, &case));
-                }
-                Err(Objection::Skipped(why)) => {
-                    skipped.get_or_insert_with(|| Verdict::new(Ended::Skipped, why));
-                }
-            }
-        }
-        let success = passed.then(|| Verdict::new(Ended::Success, ""));
-        warning.or(success).or(skipped).unwrap_or_else(|| Verdict::new(Ended::Skipped, "there are no cases"))
-    }
 }
 
 macro_rules! check {
@@ -95,7 +33,7 @@ pub const CHECKS: &[Check] = &[
         false,
         contract::schema_is_sound,
         "parameters have a JSON Schema 2020-12 with a default and a description each, and unknown ones are refused",
-        "`harness describe PLUGIN --json` prints it; in Rust the doc comments, `Default` and `deny_unknown_fields` of the config struct make it"
+        "`harness describe PLUGIN --json` prints it; in Rust it is made from the config struct: doc comments, `Default`, `deny_unknown_fields`, and `Serialize` for types of its fields"
     ),
     check!(
         "contract.tables",
@@ -152,6 +90,14 @@ pub const CHECKS: &[Check] = &[
         gradients::of_density,
         "`backward` is the derivative of `density` in every parameter, as finite differences have it",
         "an inverse that is iterated needs its derivative by the implicit function theorem; `grad_x` is null for this tape"
+    ),
+    check!(
+        "numerics.reach",
+        ANY,
+        true,
+        reach::every_parameter_matters,
+        "every parameter that is trained has an effect on draws or log q",
+        "is a weight masked, so that it multiplies zeros, or declared in the layout and never read?"
     ),
     check!(
         "numerics.kernels",

@@ -84,7 +84,9 @@ pub fn schema_is_sound(subject: &Subject, case: &Case) -> Finding {
     let properties = schema["properties"].as_object().unwrap_or(&none);
     let with = |key: &str| properties.iter().find(|(_, property)| property.get(key).is_none()).map(|(name, _)| name);
     if let Some(name) = with("default") {
-        return Err(Objection::Failed(format!("parameter `{name}` has no default; every field needs one")));
+        return Err(Objection::Failed(format!(
+            "parameter `{name}` has no default: every field needs one, and its type `Serialize`"
+        )));
     }
     let defaults: Map<String, Value> =
         properties.iter().map(|(name, property)| (name.clone(), property["default"].clone())).collect();

@@ -65,8 +65,12 @@ impl Row {
             lines.push(format!("      expected  {}", self.expected));
             lines.push(format!("      found     {found}"));
             lines.extend(case.as_ref().map(|case| {
-                let parameters = serde_json::Value::Object(case.parameters.clone());
-                format!("      in        case {}: {} dimensions, parameters {parameters}", case.seed, case.dim)
+                let parameters = match case.parameters.is_empty() {
+                    true => "at their defaults".into(),
+                    false => serde_json::Value::Object(case.parameters.clone()).to_string(),
+                };
+                let plural = if case.dim == 1 { "" } else { "s" };
+                format!("      in        case {}: {} dimension{plural}, parameters {parameters}", case.seed, case.dim)
             }));
             lines.push(format!("      look      {look}"));
             lines.push(format!("      again     {again}"));
