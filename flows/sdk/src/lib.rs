@@ -1,7 +1,7 @@
 //! What the author of a flow uses: traits in candle, named parameters over one flat vector, random streams,
 //! derivatives by autograd, and the C ABI behind [`export_flow!`] and [`export_sampler!`].
 //!
-//! A plugin is a config struct, a layout and one forward pass, then `export_flow!`; see the `planar` crate. A sampler is a
+//! A plugin is a config struct, a layout and one forward pass, then `export_flow!`; see the `real-nvp` crate. A sampler is a
 //! config struct and one transition, then `export_sampler!`; see the `rwmh` crate.
 
 pub mod abi;

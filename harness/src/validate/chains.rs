@@ -104,7 +104,7 @@ pub fn exact_draws_stay_exact(subject: &Subject, case: &Case) -> Finding {
     if !(0.01..=0.9999).contains(&accepted) {
         let words =
             format!("acceptance is {accepted:.4}: with nothing to refuse, or nothing accepted, little is tested");
-        return Err(Objection::Warning(words));
+        return Err(Objection::Skipped(words));
     }
     Ok(())
 }

@@ -176,7 +176,7 @@ fn region(flow: &HostFlow, params: &Tensor, case: &Case) -> Result<Region, Objec
     for centre in std::iter::once(&mean).chain(x.iter().take(8)) {
         let mut distances: Vec<f64> = x.iter().map(|point| distance(&root, point, centre)).collect();
         distances.sort_by(f64::total_cmp);
-        for share in [0.5, 0.25, 0.1, 0.05] {
+        for share in [0.5, 0.25, 0.1, 0.05, 0.025] {
             let region = Region::new(centre.clone(), root.clone(), distances[(share * n) as usize]);
             let weights = region.weights(&x, &log_q);
             let effective = ess(&weights);
