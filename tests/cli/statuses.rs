@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use laws::{Record, Sandbox};
+use predicates::prelude::*;
+use predicates::str::contains;
 
 /// A mode of the fixture, the status it ends in, words of the detail.
 const MODES: [(&str, &str, &str); 17] = [
@@ -40,7 +42,8 @@ fn every_fault_has_its_status_and_hurts_no_neighbour() {
         modes.join(", ")
     );
     let sandbox = Sandbox::new(&format!("version: 1\nname: faults\n{flows}{SETTINGS}"));
-    sandbox.harness("run sweep.yaml --jobs 4").assert().code(20);
+    let run = sandbox.harness("run sweep.yaml --jobs 4").assert().code(20);
+    run.stdout(contains("  plugin-error, first of them ").and(contains(": sample: sample fails on purpose\n")));
     let results = sandbox.results("results/faults");
     let rows = results.runs_by(|row| row.get("p.mode").cloned().unwrap_or_else(|| row["p.layers"].clone()));
     for (mode, status, detail) in MODES {

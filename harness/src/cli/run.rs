@@ -181,6 +181,9 @@ fn summarise(folder: &Folder, report: &Report, collected: &Collected) {
         println!("held or finished by another run: {}", report.elsewhere);
     }
     println!("all planned cells: {}", list(&collected.counts));
+    for (status, reason) in collected.reasons.iter().filter(|(status, _)| **status != Status::Ok) {
+        println!("  {}, first of them {reason}", status.name());
+    }
     println!("results: {}", folder.runs().display());
     if report.interrupted {
         println!("interrupted: the same command goes on from here");

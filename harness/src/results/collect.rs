@@ -13,6 +13,8 @@ use super::{CellFolder, Folder, MetricRow, Outcome, Planned, Status};
 pub struct Collected {
     /// Planned cells by status.
     pub counts: BTreeMap<Status, usize>,
+    /// Of each status that has one, the first reason in the plan's order, after the cell's identity.
+    pub reasons: BTreeMap<Status, String>,
     /// Files that could not be read: each a message with its place and remedy. Their cells appear as `pending`.
     pub damaged: Vec<String>,
 }
@@ -24,7 +26,7 @@ pub fn collect(folder: &Folder) -> Result<Collected> {
 
 /// Rebuilds both files, a cell at a time. Cells of earlier plans stay in the folder and out of the files.
 pub fn collect_plan(folder: &Folder, plan: &Planned) -> Result<Collected> {
-    let mut collected = Collected { counts: BTreeMap::new(), damaged: Vec::new() };
+    let mut collected = Collected { counts: BTreeMap::new(), reasons: BTreeMap::new(), damaged: Vec::new() };
     let mut runs = RowWriter::new(partial(folder.root())?, plan, probes(folder, plan))?;
     // The header comes even where there are no rows, and once.
     let mut metrics = csv::WriterBuilder::new().has_headers(false).from_writer(partial(folder.root())?);
@@ -44,6 +46,9 @@ pub fn collect_plan(folder: &Folder, plan: &Planned) -> Result<Collected> {
             }
         };
         *collected.counts.entry(outcome.status).or_default() += 1;
+        if let Some(detail) = &outcome.detail {
+            collected.reasons.entry(outcome.status).or_insert_with(|| format!("{}: {detail}", planned.id));
+        }
         runs.write(planned, &outcome)?;
     }
     persist(runs.into_inner()?, &folder.runs())?;
