@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use flow_sdk::{Point, Transition};
 use serde_json::json;
 
-use super::numbers::{mean_and_se, normals, values};
+use super::numbers::{first_gap, mean_and_se, moved, normals, values};
 use super::observation::seed_of;
 use super::subject::counted;
 use super::verdict::{Finding, Objection, expect};
@@ -53,8 +53,7 @@ fn carried(sampler: &HostSampler, next: &Point, tempering: Tempering) -> Finding
     for (what, carried, truth) in pairs {
         let (Some(carried), Some(truth)) = (carried, truth) else { continue };
         let (carried, truth) = (values(carried)?, values(truth)?);
-        let off = |(a, b): (&f64, &f64)| (a - b).abs() > tolerance * (1.0 + b.abs());
-        if let Some(at) = carried.iter().zip(&truth).position(off) {
+        if let Some(at) = first_gap(&carried, &truth, tolerance) {
             let words = format!(
                 "`{what}` that it carries along is {} and the target's {} (element {at})",
                 carried[at], truth[at]
@@ -80,7 +79,7 @@ pub fn exact_draws_stay_exact(subject: &Subject, case: &Case) -> Finding {
         let sampler = subject.sampler(case, subject.precise(), std::rc::Rc::clone(&target))?;
         let start = sampler.init(case.seed)?;
         // Learnt networks away from their start: a sampler is exact whatever it has learnt.
-        let params = super::numbers::moved(&start, case.seed, 0.1)?;
+        let params = moved(&start, case.seed, 0.1)?;
         let from = sampler.place(&x.to_dtype(subject.precise())?, Tempering::None)?;
         let mut at = from.clone();
         for step in 0..TRANSITIONS {
@@ -164,8 +163,7 @@ pub fn rows_are_those_of_the_batch(subject: &Subject, case: &Case) -> Finding {
     for (what, a, b) in [("proposal", &rows.proposal, &whole.proposal), ("accept", &rows.accept, &whole.accept)] {
         // A trajectory amplifies the rounding of sums in another order.
         let (a, b) = (values(a)?, values(b)?);
-        let off = |(a, b): (&f64, &f64)| (a - b).abs() > 1e-6 * (1.0 + b.abs());
-        if let Some(at) = a.iter().zip(&b).position(off) {
+        if let Some(at) = first_gap(&a, &b, 1e-6) {
             let words = format!("`{what}` by rows is {}, of the whole batch {} (element {at})", a[at], b[at]);
             return Err(Objection::Failed(words));
         }

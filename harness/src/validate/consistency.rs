@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use candle_core::DType;
 use serde_json::{Map, Value};
 
+use super::numbers::first_gap;
 use super::observation::{Observation, Observed, Output, seed_of};
 use super::process::digest_elsewhere;
 use super::verdict::{Finding, Objection, expect};
@@ -91,8 +92,7 @@ pub fn rows_stand_alone(subject: &Subject, case: &Case) -> Finding {
     for few in [1, 5] {
         let part = observed.observe(few, seed_of(case, 1))?;
         for (part, all) in part.0.iter().zip(&all.0).filter(|(part, _)| part.width.is_some()) {
-            let off = |(a, b): (&f64, &f64)| (a - b).abs() > tolerance * (1.0 + b.abs());
-            if let Some(at) = part.values.iter().zip(&all.values).position(off) {
+            if let Some(at) = first_gap(&part.values, &all.values, tolerance) {
                 let row = at / part.width.unwrap_or(1);
                 let (alone, among) = (part.values[at], all.values[at]);
                 return Err(Objection::Failed(format!(

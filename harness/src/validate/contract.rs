@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::mem::{offset_of, size_of};
 
+use candle_core::DType;
 use flow_sdk::abi::{FlowTable, MAJOR, MINOR, Plugin, SamplerTable};
 use flow_sdk::{Descriptor, Layout};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::numbers::values;
+use super::numbers::{normals, values};
 use super::observation::{Observed, seed_of};
+use super::subject::counted;
 use super::verdict::{Finding, Objection, expect};
 use super::{Case, Subject};
+use crate::host::Tempering;
 
 /// Abilities that have a function in the ABI, of flows and of samplers, and flags, which have none.
 const OF_FLOWS: [&str; 5] = ["density", "probe", "fused", "fused_density", "augmented"];
@@ -151,7 +154,7 @@ pub fn tables_are_sound(subject: &Subject, _: &Case) -> Finding {
 
 /// It can be made, its layout names every parameter once, it starts and draws finite numbers, in each of its element types.
 pub fn it_runs(subject: &Subject, case: &Case) -> Finding {
-    for (name, dtype) in [("f32", candle_core::DType::F32), ("f64", candle_core::DType::F64)] {
+    for (name, dtype) in [("f32", DType::F32), ("f64", DType::F64)] {
         if !subject.computes_in(name) {
             continue;
         }
@@ -168,19 +171,15 @@ pub fn it_runs(subject: &Subject, case: &Case) -> Finding {
     Ok(())
 }
 
-fn started(
-    subject: &Subject,
-    case: &Case,
-    dtype: candle_core::DType,
-) -> Result<(Layout, Vec<f64>, Vec<f64>), Objection> {
+fn started(subject: &Subject, case: &Case, dtype: DType) -> Result<(Layout, Vec<f64>, Vec<f64>), Objection> {
     let seed = seed_of(case, 1);
     if subject.descriptor.kind == "sampler" {
-        let target = super::subject::counted("gaussian", &serde_json::json!({"dim": case.dim}))?;
+        let target = counted("gaussian", &json!({"dim": case.dim}))?;
         let sampler = subject.sampler(case, dtype, target)?;
         let params = sampler.init(seed)?;
-        let from = super::numbers::normals(2, &[32, case.dim], dtype)?;
-        let from = sampler.place(&from, crate::host::Tempering::None)?;
-        let moved = sampler.transition(&params, &from, seed, crate::host::Tempering::None)?;
+        let from = normals(2, &[32, case.dim], dtype)?;
+        let from = sampler.place(&from, Tempering::None)?;
+        let moved = sampler.transition(&params, &from, seed, Tempering::None)?;
         return Ok((sampler.layout().clone(), values(&params)?, values(&moved.next.x)?));
     }
     let flow = subject.flow(case, dtype)?;

@@ -1,10 +1,10 @@
 //! Reverse passes against finite differences: a slice of the parameters at a time, the parameter at fault by name.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use flow_sdk::{Layout, Slice};
 use serde_json::json;
 
-use super::numbers::{dot, normals, values};
+use super::numbers::{dot, moved, normals, values};
 use super::observation::seed_of;
 use super::subject::{away_from_start, counted};
 use super::verdict::{Finding, Objection};
@@ -58,7 +58,7 @@ pub fn of_transition(subject: &Subject, case: &Case) -> Finding {
     if !sampler.is_trained() {
         return Err(Objection::Skipped("the sampler is not trained".into()));
     }
-    let params = super::numbers::moved(&sampler.init(case.seed)?, case.seed, 0.1)?;
+    let params = moved(&sampler.init(case.seed)?, case.seed, 0.1)?;
     let (plain, seed) = (Tempering::None, seed_of(case, 0));
     let from = sampler.place(&normals(3, &[ROWS, case.dim], params.dtype())?, plain)?;
     let a = normals(1, &[ROWS, case.dim], params.dtype())?;
@@ -124,7 +124,7 @@ fn disagreement(
     scalar: Function<'_>,
 ) -> Result<Option<f64>, Objection> {
     let (steps, share, epsilon) = match params.dtype() {
-        candle_core::DType::F32 => ([1e-2, 3e-3, 3e-2], 2e-2, f64::from(f32::EPSILON)),
+        DType::F32 => ([1e-2, 3e-3, 3e-2], 2e-2, f64::from(f32::EPSILON)),
         _ => ([1e-5, 1e-6, 1e-7], 1e-5, f64::EPSILON),
     };
     let start = values(params)?;

@@ -8,7 +8,7 @@ use flow_sdk::Element;
 use flow_sdk::abi::{DEVICE_CPU, DLDataType, DLDevice, DLTensor, FlowTable, Point, SamplerTable, TYPE_FLOAT};
 
 use super::Objection;
-use super::numbers::{normals, values};
+use super::numbers::{first_gap, normals, values};
 use super::verdict::{Finding, expect};
 use crate::host::{HostFlow, HostSampler, PluginError, Tempering, checked};
 
@@ -206,10 +206,10 @@ fn rows_of_sample<T: Element>(
     }
     [&x, &log_q, params].into_iter().try_for_each(|watched| watched.inspect("sample_rows"))?;
     let tolerance = if T::DTYPE == DType::F64 { 1e-9 } else { 1e-3 };
-    let rows = x.content().iter().zip(&whole.content()[first * dim..]);
-    let off = rows.enumerate().find(|(_, (a, b))| (a.wide() - b.wide()).abs() > tolerance * (1.0 + b.wide().abs()));
+    let wide = |values: &[T]| values.iter().map(|value| value.wide()).collect::<Vec<_>>();
+    let off = first_gap(&wide(x.content()), &wide(&whole.content()[first * dim..]), tolerance);
     expect(off.is_none(), || {
-        let at = off.map_or(0, |(at, _)| at);
+        let at = off.unwrap_or(0);
         let (alone, among) = (x.content()[at], whole.content()[first * dim + at]);
         format!("`sample_rows` from row {first} has {alone:?} in element {at}, `sample` has {among:?} there")
     })
