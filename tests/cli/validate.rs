@@ -69,6 +69,15 @@ fn a_sound_plugin_passes() {
     }
 }
 
+/// What a schema cannot say, a plugin may refuse, but for its defaults in two dimensions.
+#[test]
+fn a_plugin_may_refuse_a_case() {
+    let (code, report) = report(&Sandbox::new(""), "refuses-one-dimension", "--only consistency,numerics,robustness");
+    let wrong = |check: &&Value| check["result"] == "failed" || check["result"] == "crashed";
+    let wrong: Vec<&Value> = report["checks"].as_array().expect("a list").iter().filter(wrong).collect();
+    assert!(code == 0 && wrong.is_empty(), "{wrong:#?}");
+}
+
 /// What is unwise is a warning, with which a plugin passes.
 #[test]
 fn dead_weight_is_a_warning() {

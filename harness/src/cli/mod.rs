@@ -15,9 +15,11 @@ mod table;
 mod validate;
 
 use std::io::IsTerminal;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use harness::sweep::Diagnostics;
 
@@ -82,6 +84,18 @@ enum Verb {
         /// The plugin's file.
         path: PathBuf,
     },
+}
+
+/// Candle and rayon read it when they start, so it has to stand before they do.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// Starts this program again with one thread, unless the environment says how many: for verbs that compute in this process.
+fn with_threads_set() -> Result<()> {
+    if std::env::var_os(THREADS).is_some() {
+        return Ok(());
+    }
+    let mut again = std::process::Command::new(std::env::current_exe()?);
+    Err(again.args(std::env::args_os().skip(1)).env(THREADS, "1").exec()).context("starting again")
 }
 
 /// Set where an error came after the first cell was started.

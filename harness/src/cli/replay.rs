@@ -1,19 +1,15 @@
 //! `harness replay`: one cell again, in this process, beside its stored result.
 
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use harness::results::{CellFolder, Folder, Outcome, Planned};
 use harness::worker::{Console, run};
 
 use super::{FAILED_CELLS, INTERRUPTED, OK, table};
-
-/// Candle and rayon read it when they start, so it has to stand before they do.
-const THREADS: &str = "RAYON_NUM_THREADS";
 
 #[derive(Args)]
 #[command(after_help = "Example: harness replay results/first-look 3fa2\nThe stored result is left as it is.")]
@@ -28,10 +24,7 @@ pub struct ReplayArgs {
 }
 
 pub fn replay(args: &ReplayArgs) -> Result<u8> {
-    if std::env::var_os(THREADS).is_none() {
-        let mut again = std::process::Command::new(std::env::current_exe()?);
-        return Err(again.args(std::env::args_os().skip(1)).env(THREADS, "1").exec()).context("starting again");
-    }
+    super::with_threads_set()?;
     let folder = Folder::at(&args.dir);
     let plan = Planned::read(&folder.plan())?;
     let matching: Vec<_> = plan.cells.iter().filter(|planned| planned.id.starts_with(&args.cell)).collect();

@@ -1,22 +1,18 @@
 //! `harness validate`: whether a plugin keeps its contract and obeys the laws.
 
 use std::io::Write;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use harness::host::{Found, SearchPath};
 use harness::validate::{CHECKS, Check, Report, Row, Verdict, run_elsewhere};
 use serde_json::{Map, Value};
 
 use super::{FAILED_CELLS, OK};
-
-/// Candle and rayon read it when they start, so it has to stand before they do.
-const THREADS: &str = "RAYON_NUM_THREADS";
 
 #[derive(Args)]
 #[command(after_help = "Example: harness validate target/release/libmy_flow.so\n         \
@@ -67,9 +63,8 @@ pub fn validate(args: &ValidateArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
         super::table::print(&["check", "expects"], &rows, args.json)?;
         return Ok(OK);
     };
-    if args.in_process && std::env::var_os(THREADS).is_none() {
-        let mut again = std::process::Command::new(std::env::current_exe()?);
-        return Err(again.args(std::env::args_os().skip(1)).env(THREADS, "1").exec()).context("starting again");
+    if args.in_process {
+        super::with_threads_set()?;
     }
     let found = find(plugin, plugin_dirs)?;
     let descriptor = found.descriptor.clone().map_err(|reason| anyhow!("{reason}"))?;

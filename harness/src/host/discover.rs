@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use flow_sdk::Descriptor;
 use sha2::{Digest, Sha256};
 
+use super::child::{drain, ended_within};
 use super::{Library, LoadError};
 
 /// Environment variable with further plugin directories, separated by colons.
@@ -123,17 +124,10 @@ fn describe_elsewhere(path: &Path) -> Result<Result<Descriptor, String>> {
         .spawn()
         .context("starting a process to describe a plugin")?;
     let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
-    let deadline = Instant::now() + DESCRIBE_LIMIT;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(Err(format!("{}: describe took longer than {DESCRIBE_LIMIT:?}", path.display())));
-        }
-        std::thread::sleep(Duration::from_millis(2));
+    let Some(status) = ended_within(&mut child, DESCRIBE_LIMIT)? else {
+        child.kill()?;
+        child.wait()?;
+        return Ok(Err(format!("{}: describe took longer than {DESCRIBE_LIMIT:?}", path.display())));
     };
     let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
     if !status.success() {
@@ -143,17 +137,6 @@ fn describe_elsewhere(path: &Path) -> Result<Result<Descriptor, String>> {
     }
     let last = stdout.lines().last().unwrap_or_default();
     Ok(serde_json::from_str(last).map_err(|error| format!("{}: not a descriptor: {error}", path.display())))
-}
-
-fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<String> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // What was read before an error is still worth showing.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
 }
 
 /// The files of a directory, or the file itself; none of what is not there.

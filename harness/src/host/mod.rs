@@ -1,6 +1,7 @@
 //! Plugins as the harness sees them: found, loaded, checked, called.
 
 mod chain_rows;
+mod child;
 mod discover;
 mod flow;
 mod instance;
@@ -11,6 +12,7 @@ mod sampler;
 mod target;
 mod temper;
 
+pub(crate) use child::{drain, ended_within};
 pub use discover::{Found, SearchPath, describe_here, sha256_of};
 pub use flow::HostFlow;
 pub use instance::Tape;

@@ -6,7 +6,7 @@ use candle_core::DType;
 use serde_json::{Map, Value};
 
 use super::numbers::first_gap;
-use super::observation::{Observation, Observed, Output, seed_of};
+use super::observation::{Observation, Observed, seed_of};
 use super::process::digest_elsewhere;
 use super::verdict::{Finding, Objection, expect};
 use super::{Case, Subject};
@@ -64,6 +64,8 @@ pub fn instances_agree(subject: &Subject, case: &Case) -> Finding {
 
 /// One thread or three: every bit is the same.
 pub fn threads_do_not_matter(subject: &Subject, case: &Case) -> Finding {
+    // What it refuses, it refuses here.
+    Observed::new(subject, case, subject.precise())?;
     let [one, three] = [1, 3].map(|threads| digest_elsewhere(subject, case, threads));
     let (one, three) = (one?, three?);
     for ((name, one), (_, three)) in one.iter().zip(&three) {
@@ -80,8 +82,7 @@ const MANY_ROWS: usize = 1500;
 /// Digests of everything in a case, by name: what [`threads_do_not_matter`] asks another process for.
 pub fn digests(subject: &Subject, case: &Case) -> Result<Vec<(String, String)>, Objection> {
     let all = Observed::new(subject, case, subject.precise())?.observe(MANY_ROWS, seed_of(case, 1))?;
-    let digest = |output: Output| (output.name.to_owned(), Observation(vec![output]).digest());
-    Ok(all.0.into_iter().map(digest).collect())
+    Ok(all.0.iter().map(|output| (output.name.to_owned(), output.digest())).collect())
 }
 
 /// Rows do not depend on how many follow them. 1e-9: a product of matrices may sum in another order for another number of rows.

@@ -59,7 +59,7 @@ pub fn draws_have_their_density(subject: &Subject, case: &Case) -> Finding {
 /// What `sample` says of a draw, `density` says too; an estimate says less of it on average, being a lower bound of log q where
 /// that of `sample` is an upper one.
 pub fn sample_and_density_agree(subject: &Subject, case: &Case) -> Finding {
-    let flow = with_density(subject, case)?;
+    let flow = subject.flow_with_density(case)?;
     let params = away_from_start(&flow, case.seed)?;
     let n = if flow.is_augmented() { 2_000 } else { 200 };
     let draws = flow.sample(&params, seed_of(case, 1), n)?;
@@ -88,7 +88,7 @@ pub fn sample_and_density_agree(subject: &Subject, case: &Case) -> Finding {
 
 /// A region's share of the draws is the integral of exp(log q) over it, which uniform points tell.
 pub fn density_is_that_of_the_draws(subject: &Subject, case: &Case) -> Finding {
-    let flow = with_density(subject, case)?;
+    let flow = subject.flow_with_density(case)?;
     let params = near_start(&flow, case.seed)?;
     let region = region(&flow, &params, case)?;
     let mut inside = Vec::with_capacity(DRAWS);
@@ -111,11 +111,6 @@ pub fn density_is_that_of_the_draws(subject: &Subject, case: &Case) -> Finding {
             ratio.ln()
         )
     })
-}
-
-fn with_density(subject: &Subject, case: &Case) -> Result<HostFlow, Objection> {
-    let flow = subject.flow(case, subject.precise())?;
-    if flow.has_density() { Ok(flow) } else { Err(Objection::Skipped("the flow has no density".into())) }
 }
 
 /// Weights so uneven that a few of their number do all the work miss what would weigh most: their mean may be too low, and its error

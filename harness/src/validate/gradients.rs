@@ -34,10 +34,7 @@ pub fn of_sample(subject: &Subject, case: &Case) -> Finding {
 
 /// Of Σ log_q·b over given points.
 pub fn of_density(subject: &Subject, case: &Case) -> Finding {
-    let flow = subject.flow(case, subject.precise())?;
-    if !flow.has_density() {
-        return Err(Objection::Skipped("the flow has no density".into()));
-    }
+    let flow = subject.flow_with_density(case)?;
     let (params, seed) = (away_from_start(&flow, case.seed)?, seed_of(case, 0));
     let x = flow.sample(&params, seed_of(case, 1), ROWS)?.x;
     let b = normals(2, &[ROWS], params.dtype())?;

@@ -154,14 +154,13 @@ impl Observation {
             Some(format!("{}: element {at} is {:e}, and was {:e}", a.name, b.values[at], a.values[at]))
         })
     }
+}
 
+impl Output {
     /// Hash of every bit.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();
-        for output in &self.0 {
-            hash.update(output.name);
-            output.values.iter().for_each(|value| hash.update(value.to_bits().to_le_bytes()));
-        }
+        self.values.iter().for_each(|value| hash.update(value.to_bits().to_le_bytes()));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

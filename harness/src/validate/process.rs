@@ -1,10 +1,9 @@
 //! A check in a process of its own: what it does there harms nobody.
 
-use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nix::sys::resource::{Resource, setrlimit};
@@ -15,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::verdict::Ended;
 use super::{Case, Check, Objection, Subject, Verdict, consistency};
+use crate::host::{drain, ended_within};
 use crate::results::write_atomically;
 
 /// Memory of such a process: what a plugin leaks or takes does not bring the machine down.
@@ -121,36 +121,24 @@ impl Asked<'_> {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("starting a process for a check")?;
-        let stderr = child.stderr.take().context("a piped child has its output")?;
-        let said = std::thread::spawn(move || last_lines(stderr));
-        let ended = wait(&mut child, limit)?;
+        let said = drain(child.stderr.take());
+        let ended = ended_within(&mut child, limit)?;
+        if ended.is_none() {
+            // A digest is in its check's group, and leads none.
+            child.kill()?;
+        }
         if self.threads.is_none() {
             // What it left running; there may be nothing.
             let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
         }
-        let said = said.join().unwrap_or_default();
+        child.wait()?;
+        let said = last_words(&said.join().unwrap_or_default());
         let text = std::fs::read(&answer).ok();
         Ok(match (ended, text) {
             (Some(_), Some(text)) => Ok(serde_json::from_slice(&text)?),
             (Some(status), None) => Err(format!("{}{said}", how(status))),
             (None, _) => Err(format!("no answer within {limit:?}: does a call hang?{said}")),
         })
-    }
-}
-
-/// How it ended; none where it had to be killed.
-fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() > deadline {
-            killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL).or_else(|_| child.kill())?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -162,12 +150,8 @@ fn how(status: ExitStatus) -> String {
 }
 
 /// The last that it said, to be put after how it ended.
-fn last_lines(mut stderr: impl Read) -> String {
-    let mut bytes = Vec::new();
-    // What was read before an error is still worth showing.
-    let _ = stderr.read_to_end(&mut bytes);
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+fn last_words(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(LAST_WORDS)..];
     if last.is_empty() { String::new() } else { format!("; it said: {}", last.join(" / ")) }
 }

@@ -59,6 +59,12 @@ impl Subject {
         HostFlow::create(&self.library, &case.parameters, dtype, target).map_err(|error| unless_refused(error, case))
     }
 
+    /// Likewise, of a flow that has a density.
+    pub fn flow_with_density(&self, case: &Case) -> Result<HostFlow, Objection> {
+        let flow = self.flow(case, self.precise())?;
+        if flow.has_density() { Ok(flow) } else { Err(Objection::Skipped("the flow has no density".into())) }
+    }
+
     /// A sampler of a target.
     pub fn sampler(&self, case: &Case, dtype: DType, target: Rc<CountedTarget>) -> Result<HostSampler, Objection> {
         HostSampler::create(&self.library, &case.parameters, dtype, target).map_err(|error| unless_refused(error, case))
