@@ -32,6 +32,7 @@ fn build() -> Built {
         env!("CARGO_PKG_NAME"),
     ]);
     let cargo = if cfg!(debug_assertions) { cargo } else { cargo.release() };
+    let cargo = if cfg!(feature = "cuda") { cargo.features("cuda") } else { cargo };
     let (mut harness, mut libraries, mut said) = (None, Vec::new(), String::new());
     for message in cargo.exec().expect("cargo can be started") {
         let message = message.unwrap_or_else(|error| panic!("the binary and its plugins do not build: {error}{said}"));

@@ -2,10 +2,12 @@
 
 mod background;
 mod built;
+mod cuda;
 mod results;
 mod sandbox;
 
 pub use background::{Background, wait_until};
 pub use built::{Built, built};
+pub use cuda::cuda;
 pub use results::{Record, Results, Snapshot};
 pub use sandbox::Sandbox;

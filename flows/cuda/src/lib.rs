@@ -1,0 +1,11 @@
+//! Fused kernels on CUDA devices, as functions on tensors.
+//!
+//! Each stands beside a definition in tensor operations, or beside the processor's kernel in `flow-kernels`, and laws hold them
+//! equal. Everything is ordered by the device's one stream, the per-thread default one; nothing here waits for the device.
+//! Without the feature `cuda` there is [`device`] only, which says so.
+
+mod device;
+#[cfg(feature = "cuda")]
+mod launch;
+
+pub use device::device;
