@@ -4,8 +4,12 @@
 //! equal. Everything is ordered by the device's one stream, the per-thread default one; nothing here waits for the device.
 //! Without the feature `cuda` there is [`device`] only, which says so.
 
+#[cfg(feature = "cuda")]
+pub mod chain;
 mod device;
 #[cfg(feature = "cuda")]
 mod launch;
+#[cfg(feature = "cuda")]
+pub mod noise;
 
 pub use device::device;
