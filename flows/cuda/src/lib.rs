@@ -7,5 +7,8 @@
 mod device;
 #[cfg(feature = "cuda")]
 mod launch;
+pub mod memory;
+#[cfg(feature = "cuda")]
+pub mod optimiser;
 
-pub use device::device;
+pub use device::{Properties, device, devices, peak_bytes, properties};

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use flow_sdk::Element;
 use flow_sdk::abi::{self, Call, DLTensor};
 use flow_sdk::thunk::guard;
-use flow_sdk::view::{copy_in, copy_out, dtype_of, elements, elements_mut};
+use flow_sdk::view::{copy_in, copy_out, dtype_of, elements, elements_mut, is_on_cuda};
 use targets::{Float, Out, Target};
 
 use super::Tempering;
@@ -91,6 +91,19 @@ impl CountedTarget {
         Ok(())
     }
 
+    /// Likewise at a tensor x `[n, d]`, on whatever device: log γ `[n]`, ∇ log γ `[n, d]`.
+    pub fn evaluate_tensors(
+        &self,
+        x: &Tensor,
+        value: bool,
+        grad: bool,
+    ) -> targets::Result<(Option<Tensor>, Option<Tensor>)> {
+        self.count(x.dim(0)?);
+        let value = value.then(|| self.target.log_density(x)).transpose()?;
+        let grad = grad.then(|| self.target.grad(x)).transpose()?;
+        Ok((value, grad))
+    }
+
     /// The call-backs that a plugin gets. They are valid as long as `self` stays where it is.
     pub fn callbacks(&self) -> abi::Target {
         abi::Target {
@@ -136,6 +149,49 @@ impl CountedTarget {
         }
         tempering.temper_slopes(x, grad);
         Ok(())
+    }
+
+    /// [`CountedTarget::evaluate`] where the views are on a CUDA device.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn evaluate_on_device(
+        &self,
+        x: *const DLTensor,
+        value: *mut DLTensor,
+        grad: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        let tempering = self.tempering();
+        // SAFETY: the caller vouches for the views, here and below.
+        let x = unsafe { copy_in(x)? };
+        let (values, slopes) = self.evaluate_tensors(&x, !value.is_null(), !grad.is_null()).map_err(failed)?;
+        if let Some(values) = values {
+            // SAFETY: as above.
+            unsafe { copy_out(&tempering.value(&x, &values)?, value)? };
+        }
+        if let Some(slopes) = slopes {
+            // SAFETY: as above.
+            unsafe { copy_out(&tempering.slope(&x, &slopes)?, grad)? };
+        }
+        Ok(())
+    }
+
+    /// [`CountedTarget::bend`] where the views are on a CUDA device.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn bend_on_device(
+        &self,
+        x: *const DLTensor,
+        v: *const DLTensor,
+        out: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        // SAFETY: the caller vouches for the views, here and below.
+        let (x, v) = unsafe { (copy_in(x)?, copy_in(v)?) };
+        self.count(x.dim(0)?);
+        let product = self.target.hvp(&x, &v).map_err(failed)?;
+        // SAFETY: as above.
+        unsafe { copy_out(&self.tempering().slope(&v, &product)?, out) }
     }
 
     /// # Safety
@@ -196,6 +252,7 @@ unsafe extern "C" fn hvp(
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
             match dtype_of(x)? {
+                _ if is_on_cuda(x) => counted.bend_on_device(x, v, out),
                 DType::F32 => counted.bend::<f32>(x, v, out),
                 _ => counted.bend::<f64>(x, v, out),
             }
@@ -217,6 +274,7 @@ unsafe fn evaluate(
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
             match dtype_of(x)? {
+                _ if is_on_cuda(x) => counted.evaluate_on_device(x, value, grad),
                 DType::F32 => counted.evaluate::<f32>(x, value, grad),
                 _ => counted.evaluate::<f64>(x, value, grad),
             }
