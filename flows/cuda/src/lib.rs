@@ -7,5 +7,6 @@
 mod device;
 #[cfg(feature = "cuda")]
 mod launch;
+pub mod targets;
 
 pub use device::device;
