@@ -1,8 +1,9 @@
 //! Kernels as calls: their modules, device memory as arguments.
 
+use std::sync::Arc;
+
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::CudaFunc;
-use candle_core::cuda_backend::cudarc::driver::DevicePtr;
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, LaunchArgs};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Result, Shape, Storage, Tensor, bail};
 
@@ -21,15 +22,30 @@ macro_rules! module {
 }
 pub(crate) use module;
 
+/// A kernel with the stream that it goes by.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    function: CudaFunction,
+    stream: Arc<CudaStream>,
+}
+
+impl Kernel {
+    /// A launch, to be given its arguments.
+    pub(crate) fn builder(&self) -> LaunchArgs<'_> {
+        self.stream.launch_builder(&self.function)
+    }
+}
+
 impl Module {
     /// The kernel `name` for elements of that type: `name_f32` or `name_f64`.
-    pub(crate) fn kernel(self, device: &CudaDevice, name: &str, dtype: DType) -> Result<CudaFunc> {
+    pub(crate) fn kernel(self, device: &CudaDevice, name: &str, dtype: DType) -> Result<Kernel> {
         let name = match dtype {
             DType::F32 => format!("{name}_f32"),
             DType::F64 => format!("{name}_f64"),
             other => bail!("no kernel for {other:?}"),
         };
-        device.get_or_load_custom_func(&name, self.name, self.ptx)
+        let function = device.get_or_load_custom_func(&name, self.name, self.ptx)?.into_cuda_function();
+        Ok(Kernel { function, stream: device.cuda_stream() })
     }
 }
 

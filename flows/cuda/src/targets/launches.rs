@@ -1,11 +1,10 @@
 //! The launches: one for value and gradient, one for Hessian-vector products.
 
-use candle_core::cuda_backend::CudaFunc;
 use candle_core::cuda_backend::cudarc::driver::LaunchConfig;
 use candle_core::{CudaDevice, Device, Result, Tensor, bail};
 
 use super::{Density, Family};
-use crate::launch::{Module, address, launch, module, uninitialised};
+use crate::launch::{Kernel, Module, address, launch, module, uninitialised};
 
 const ROWS: Module = module!("targets_rows");
 const PLANE: Module = module!("targets_plane");
@@ -163,7 +162,7 @@ fn aligned(x: &Tensor) -> Result<Tensor> {
     if address(&x)?.is_multiple_of(pair) { Ok(x) } else { x.copy() }
 }
 
-fn kernel(density: Density, device: &CudaDevice, what: &str, x: &Tensor) -> Result<CudaFunc> {
+fn kernel(density: Density, device: &CudaDevice, what: &str, x: &Tensor) -> Result<Kernel> {
     let module = match density.family() {
         Family::Rows => ROWS,
         Family::Plane => PLANE,
