@@ -5,6 +5,7 @@
 //! Without the feature `cuda` there is [`device`] only, which says so.
 
 mod device;
+pub mod hmc;
 #[cfg(feature = "cuda")]
 mod launch;
 pub mod targets;
