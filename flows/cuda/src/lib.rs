@@ -5,10 +5,12 @@
 //! Without the feature `cuda` there is [`device`] only, which says so.
 
 mod device;
+pub mod hmc;
 #[cfg(feature = "cuda")]
 mod launch;
 pub mod memory;
 #[cfg(feature = "cuda")]
 pub mod optimiser;
+pub mod targets;
 
 pub use device::{Properties, device, devices, peak_bytes, properties};

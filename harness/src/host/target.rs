@@ -59,14 +59,8 @@ impl CountedTarget {
 
     /// ∇ log γ(x), counted.
     pub fn grad(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x.dim(0)?);
-        self.target.grad(x)
-    }
-
-    /// log γ(x), counted.
-    pub fn log_density(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x.dim(0)?);
-        self.target.log_density(x)
+        let (_, grad) = self.evaluate_tensors(x, false, true)?;
+        grad.map_or_else(|| self.target.grad(x), Ok)
     }
 
     /// log γ and ∇ log γ at x `[n, d]`, whichever are asked for, counted once a row.
@@ -99,9 +93,7 @@ impl CountedTarget {
         grad: bool,
     ) -> targets::Result<(Option<Tensor>, Option<Tensor>)> {
         self.count(x.dim(0)?);
-        let value = value.then(|| self.target.log_density(x)).transpose()?;
-        let grad = grad.then(|| self.target.grad(x)).transpose()?;
-        Ok((value, grad))
+        targets::evaluate(&*self.target, x, value, grad)
     }
 
     /// The call-backs that a plugin gets. They are valid as long as `self` stays where it is.
@@ -189,7 +181,7 @@ impl CountedTarget {
         // SAFETY: the caller vouches for the views, here and below.
         let (x, v) = unsafe { (copy_in(x)?, copy_in(v)?) };
         self.count(x.dim(0)?);
-        let product = self.target.hvp(&x, &v).map_err(failed)?;
+        let product = targets::hvp(&*self.target, &x, &v).map_err(failed)?;
         // SAFETY: as above.
         unsafe { copy_out(&self.tempering().slope(&v, &product)?, out) }
     }
