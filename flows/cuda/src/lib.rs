@@ -7,9 +7,13 @@
 #[cfg(feature = "cuda")]
 pub mod chain;
 mod device;
+pub mod hmc;
 #[cfg(feature = "cuda")]
 mod launch;
-#[cfg(feature = "cuda")]
+pub mod memory;
 pub mod noise;
+#[cfg(feature = "cuda")]
+pub mod optimiser;
+pub mod targets;
 
-pub use device::device;
+pub use device::{Properties, device, devices, peak_bytes, properties};

@@ -6,6 +6,7 @@
 //! σ(a) − σ(b) = σ(a)σ(−b)(1 − e^{b−a}). So it can be drawn exactly. Deviation: none.
 
 use candle_core::{DType, Device, Tensor};
+use flow_cuda::noise::{Noise, fill};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use flow_kernels::{dispatch, noise};
@@ -52,7 +53,6 @@ impl Base {
     /// `n` draws `[n, dim]`. The same numbers, to their precision, whatever dtype, device and thread count; the first rows do
     /// not depend on `n`.
     pub fn draw(&self, seed: u64, n: usize, dim: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-        #[cfg(feature = "cuda")]
         if device.is_cuda() {
             return self.draw_there(seed, n, dim, dtype, device);
         }
@@ -63,9 +63,7 @@ impl Base {
         Ok(draws.to_dtype(dtype)?.to_device(device)?)
     }
 
-    #[cfg(feature = "cuda")]
     fn draw_there(&self, seed: u64, n: usize, dim: usize, dtype: DType, device: &Device) -> Result<Tensor> {
-        use flow_cuda::noise::{Noise, fill};
         let noise = match *self {
             Self::Gaussian => Noise::Normals,
             Self::SoftUniform { width, softness } => Noise::SoftUniforms { width, softness },
