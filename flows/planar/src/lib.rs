@@ -58,7 +58,7 @@ pub struct Planar {
 
 /// All layers' parameters, constrained, one row or column a layer.
 struct Layers {
-    w: Tensor,      // [d, K]
+    w: Tensor,      // [K, d]
     u_hat: Tensor,  // [K, d]
     b: Tensor,      // [K]
     s: Tensor,      // [K], wᵀû
@@ -116,7 +116,7 @@ impl Bijection for Planar {
         let mut x = z.clone();
         let mut dets = Vec::with_capacity(self.layers);
         for k in 0..self.layers {
-            let tanh = x.matmul(&layers.w.narrow(1, k, 1)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?.tanh()?;
+            let tanh = layers.along(k, &x)?.tanh()?;
             x = (&x + tanh.broadcast_mul(&layers.u_hat.narrow(0, k, 1)?)?)?;
             dets.push(layers.det(k, &tanh)?);
         }
@@ -130,7 +130,7 @@ impl Inverse for Planar {
         let mut z = x.clone();
         let mut dets = Vec::with_capacity(self.layers);
         for k in (0..self.layers).rev() {
-            let c = z.matmul(&layers.w.narrow(1, k, 1)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?;
+            let c = layers.along(k, &z)?;
             let tanh = inverse::solve(&layers.s.narrow(0, k, 1)?, &c)?.tanh()?;
             z = (&z - tanh.broadcast_mul(&layers.u_hat.narrow(0, k, 1)?)?)?;
             dets.push(layers.det(k, &tanh)?);
@@ -147,7 +147,13 @@ impl Layers {
         let s = (&s_plus - 1.0)?;
         let along = ((&s - &wu)? / w.sqr()?.sum(D::Minus1)?)?.unsqueeze(1)?;
         let u_hat = (u + w.broadcast_mul(&along)?)?;
-        Ok(Self { w: w.t()?.contiguous()?, u_hat, b, s, s_plus })
+        Ok(Self { w, u_hat, b, s, s_plus })
+    }
+
+    /// wᵀx + b of layer k, `[n, 1]`.
+    fn along(&self, k: usize, x: &Tensor) -> Result<Tensor> {
+        // A row, transposed: products on a device take no column of a matrix.
+        Ok(x.matmul(&self.w.narrow(0, k, 1)?.t()?)?.broadcast_add(&self.b.narrow(0, k, 1)?)?)
     }
 
     /// det of layer k where its hyperbolic tangent is `tanh` `[n, 1]`.

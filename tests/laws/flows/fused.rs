@@ -168,7 +168,7 @@ fn densities<T: Element, F: FusedDensity>(place: &str, config: &Value, dim: usiz
 }
 
 /// Every entry to `tolerance` times the largest, which is what a sum in another order is exact to.
-fn close<T: Element>(place: &str, got: &[T], expected: &[f64], tolerance: f64) {
+pub(crate) fn close<T: Element>(place: &str, got: &[T], expected: &[f64], tolerance: f64) {
     assert_eq!(got.len(), expected.len(), "{place}");
     let largest = expected.iter().fold(1.0f64, |largest, value| largest.max(value.abs()));
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
@@ -177,11 +177,11 @@ fn close<T: Element>(place: &str, got: &[T], expected: &[f64], tolerance: f64) {
     }
 }
 
-fn normals<T: Element>(seed: u64, count: usize) -> Vec<T> {
+pub(crate) fn normals<T: Element>(seed: u64, count: usize) -> Vec<T> {
     let mut stream = Stream::new(seed);
     (0..count).map(|_| T::of(stream.normal())).collect()
 }
 
-fn tensor<T: Element>(values: &[T], shape: &[usize]) -> Tensor {
+pub(crate) fn tensor<T: Element>(values: &[T], shape: &[usize]) -> Tensor {
     Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
 }

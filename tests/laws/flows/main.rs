@@ -2,6 +2,7 @@
 
 mod bijections;
 mod bounds;
+mod cuda;
 mod draws;
 mod fused;
 mod gradients;
@@ -11,6 +12,7 @@ use bijections::{
     sample_and_density_agree,
 };
 use bounds::bounds_hold;
+use cuda::{definitions_agree_on_a_device, kernels_agree_on_a_device};
 use draws::{draws_are_a_function_of_the_seed, single_precision_agrees_with_double};
 use flow_sdk::candle_core::{DType, Device, Tensor};
 use flow_sdk::kernels::philox::Stream;
@@ -104,12 +106,17 @@ fn hamiltonians() -> Vec<Value> {
 
 /// A flow for `dim`, with parameters well away from its start: every term of every formula matters.
 fn instance<F: Flow>(config: &Value, dim: usize, dtype: DType, seed: u64) -> (F, Tensor) {
-    let setup = Setup { dim, dtype, device: Device::Cpu, target: Target::absent() };
+    instance_on(&Device::Cpu, config, dim, dtype, seed)
+}
+
+/// The same on a device.
+fn instance_on<F: Flow>(device: &Device, config: &Value, dim: usize, dtype: DType, seed: u64) -> (F, Tensor) {
+    let setup = Setup { dim, dtype, device: device.clone(), target: Target::absent() };
     let flow = F::new(serde_json::from_value(config.clone()).unwrap(), &setup).unwrap();
     let mut stream = Stream::new(seed);
     let values: Vec<f64> = flow.init(seed).unwrap().iter().map(|value| value + 0.4 * stream.normal()).collect();
     let flat = Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-    (flow, flat)
+    (flow, flat.to_device(device).unwrap())
 }
 
 fn params<'a>(flat: &'a Tensor, layout: &'a Layout) -> Params<'a> {
@@ -185,7 +192,12 @@ laws_of_bijections! {
 
 #[test]
 fn cpu_agrees_with_cuda() {
-    println!("skipped: the plugins have no CUDA build yet");
+    every_flow!(definitions_agree_on_a_device);
+}
+
+#[test]
+fn kernels_on_cuda_are_those_of_the_processor() {
+    every_fused!(kernels_agree_on_a_device);
 }
 
 /// The bases in the table differ: a law that ignored the base would not notice.

@@ -13,13 +13,13 @@
 #include "base.cuh"
 #include "point.cuh"
 
-extern __shared__ double shared_memory[];
-
 // softplus and its slope, of what is computed once a layer: a call, not inlined.
 struct Ramp {
   double value, slope;
 };
 __device__ __noinline__ inline Ramp ramp(double x) { return Ramp{real::softplus(x), real::sigmoid(x)}; }
+
+extern __shared__ double shared_memory[];
 
 // How layers are read: from shared memory after `L::constrain`, or from the table given. What is left of shared memory follows.
 template <template <typename> class L, typename T, int D>
