@@ -4,6 +4,8 @@
 //! equal. Everything is ordered by the device's one stream, the per-thread default one; nothing here waits for the device.
 //! Without the feature `cuda` there is [`device`] only, which says so.
 
+#[cfg(feature = "cuda")]
+mod aligned;
 mod device;
 pub mod hmc;
 #[cfg(feature = "cuda")]

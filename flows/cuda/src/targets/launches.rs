@@ -4,6 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::LaunchConfig;
 use candle_core::{CudaDevice, Device, Result, Tensor, bail};
 
 use super::{Density, Family};
+use crate::aligned::aligned;
 use crate::launch::{Kernel, Module, address, launch, module, uninitialised};
 
 const ROWS: Module = module!("targets_rows");
@@ -93,7 +94,7 @@ pub fn evaluate(
 /// As [`evaluate`].
 pub fn hvp(density: Density, numbers: [f64; 2], table: Option<&Tensor>, x: &Tensor, v: &Tensor) -> Result<Tensor> {
     let Rows { device, x, n, d } = &Rows::of(density, x)?;
-    let v = &aligned(v)?;
+    let v = &in_pairs(v)?;
     if v.shape() != x.shape() || v.dtype() != x.dtype() {
         bail!("a direction of {:?} {:?} at points of {:?} {:?}", v.shape(), v.dtype(), x.shape(), x.dtype());
     }
@@ -151,15 +152,13 @@ impl Rows {
         if n == 0 || (density.family() == Family::Plane && d != 2) {
             bail!("{density:?} at points of shape {:?}", x.shape());
         }
-        Ok(Self { device: device.clone(), x: aligned(x)?, n, d })
+        Ok(Self { device: device.clone(), x: in_pairs(x)?, n, d })
     }
 }
 
 /// The tensor where a kernel may read it two numbers at a time.
-fn aligned(x: &Tensor) -> Result<Tensor> {
-    let x = x.contiguous()?;
-    let pair = 2 * x.dtype().size_in_bytes() as u64;
-    if address(&x)?.is_multiple_of(pair) { Ok(x) } else { x.copy() }
+fn in_pairs(x: &Tensor) -> Result<Tensor> {
+    aligned(x, 2 * x.dtype().size_in_bytes())
 }
 
 fn kernel(density: Density, device: &CudaDevice, what: &str, x: &Tensor) -> Result<Kernel> {
