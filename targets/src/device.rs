@@ -32,12 +32,7 @@ impl<'a> DeviceKernel<'a> {
 ///
 /// # Errors
 /// A tensor operation fails.
-pub fn evaluate(
-    target: &dyn Target,
-    x: &Tensor,
-    value: bool,
-    grad: bool,
-) -> Result<(Option<Tensor>, Option<Tensor>)> {
+pub fn evaluate(target: &dyn Target, x: &Tensor, value: bool, grad: bool) -> Result<(Option<Tensor>, Option<Tensor>)> {
     #[cfg(feature = "cuda")]
     if let Some(kernel) = on_device(target, x) {
         let table = kernel.table.map(|table| table.like(x)).transpose()?;

@@ -84,7 +84,8 @@ pub(crate) fn address(tensor: &Tensor) -> Result<u64> {
 /// A tensor for a kernel to write: its elements are whatever was there.
 pub(crate) fn uninitialised(device: &CudaDevice, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     let shape = shape.into();
-    let count = shape.elem_count();
+    // The driver gives no memory of no bytes.
+    let count = shape.elem_count().max(1);
     let storage = match dtype {
         // SAFETY: here and below, floats of any bits are floats; the caller's kernel writes them all.
         DType::F32 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f32>(count)? }, device.clone()),

@@ -10,6 +10,9 @@ mod device;
 pub mod hmc;
 #[cfg(feature = "cuda")]
 mod launch;
+pub mod memory;
+#[cfg(feature = "cuda")]
+pub mod optimiser;
 pub mod targets;
 
-pub use device::device;
+pub use device::{Properties, device, devices, peak_bytes, properties};

@@ -23,8 +23,7 @@ pub(crate) fn transition(
     };
     let start = Known { x: &from.x, log_density: &from.log_density, grad: &grad };
     let (log_step, sd, untuned) = warm_up.tensors(params)?;
-    let motion =
-        Motion { sd: &sd, log_step: &log_step, untuned, jitter, streams: metropolis::streams(seed) };
+    let motion = Motion { sd: &sd, log_step: &log_step, untuned, jitter, streams: metropolis::streams(seed) };
     let mut moves = Moves(stages);
     let mut trajectory = Trajectory::start(start, motion, moves.kick(), moves.drift())?;
     loop {

@@ -41,11 +41,7 @@ impl CustomOp1 for Attached {
     }
 
     #[cfg(feature = "cuda")]
-    fn cuda_fwd(
-        &self,
-        _: &candle_core::CudaStorage,
-        _: &Layout,
-    ) -> TensorResult<(candle_core::CudaStorage, Shape)> {
+    fn cuda_fwd(&self, _: &candle_core::CudaStorage, _: &Layout) -> TensorResult<(candle_core::CudaStorage, Shape)> {
         use candle_core::backend::BackendStorage;
         let (storage, layout) = self.values.storage_and_layout();
         match &*storage {

@@ -63,14 +63,7 @@ fn some(points: Vec<f64>, dim: usize) -> Vec<f64> {
     points.chunks_exact(dim).rev().take(most).flatten().copied().collect()
 }
 
-fn check(
-    label: &str,
-    exact: &Results<f64>,
-    found: &[Tensor; 3],
-    scales: &Results<f64>,
-    tolerance: f64,
-    largest: f64,
-) {
+fn check(label: &str, exact: &Results<f64>, found: &[Tensor; 3], scales: &Results<f64>, tolerance: f64, largest: f64) {
     fn as_floats<T: Real + candle_core::WithDType>(found: &[Tensor; 3]) -> Results<T> {
         [0, 1, 2].map(|i| found[i].flatten_all().unwrap().to_vec1::<T>().unwrap())
     }
@@ -135,7 +128,8 @@ fn what_is_not_finite_stays_so_on_a_device() {
                     let (here, after) = (BAD * wide, (BAD + 1) * wide);
                     let lost = found[here..after].iter().any(|number| !number.is_finite());
                     assert!(lost || what == 2, "{}: {bad} at {i}, result {what}", row.label);
-                    let same = bits(&found[..here]) == bits(&clean[..here]) && bits(&found[after..]) == bits(&clean[after..]);
+                    let same =
+                        bits(&found[..here]) == bits(&clean[..here]) && bits(&found[after..]) == bits(&clean[after..]);
                     assert!(same, "{}: rows beside {bad} at {i}, result {what}", row.label);
                 }
             }

@@ -48,7 +48,10 @@ impl Trajectory {
         };
         let [x, grad, log_density] = this.known(from)?;
         let log_step = motion.log_step.contiguous()?;
-        if this.sd.dims() != [d] || log_step.elem_count() != 1 || [&this.sd, &log_step].iter().any(|t| t.dtype() != dtype) {
+        if this.sd.dims() != [d]
+            || log_step.elem_count() != 1
+            || [&this.sd, &log_step].iter().any(|t| t.dtype() != dtype)
+        {
             bail!("scales {:?} and log ε {:?} for chains {:?}", this.sd, log_step, from.x);
         }
         let (step_size, log_step_size) = motion.untuned;

@@ -41,9 +41,9 @@ pub fn evaluate(
     let (function, rows, columns) = (kernel(density, device, "", x)?, *n as u64, *d as i32);
     // SAFETY: here and below, the kernel takes these arguments, and n, d and the table's rows are the tensors' own.
     match density.family() {
-        Family::Plane => unsafe {
-            launch!(function, grid(*n, 1, BLOCK, 0), x_at, value_at, grad_at, rows, numbers[0], numbers[1])
-        }?,
+        Family::Plane => {
+            unsafe { launch!(function, grid(*n, 1, BLOCK, 0), x_at, value_at, grad_at, rows, numbers[0], numbers[1]) }?
+        }
         Family::Rows => {
             let lanes = lanes(*d);
             let config = grid(*n, lanes, BLOCK, 0);
@@ -103,9 +103,9 @@ pub fn hvp(density: Density, numbers: [f64; 2], table: Option<&Tensor>, x: &Tens
     let (function, rows, columns) = (kernel(density, device, "_hvp", x)?, *n as u64, *d as i32);
     // SAFETY: as above.
     match density.family() {
-        Family::Plane => unsafe {
-            launch!(function, grid(*n, 1, BLOCK, 0), x_at, v_at, out_at, rows, numbers[0], numbers[1])
-        }?,
+        Family::Plane => {
+            unsafe { launch!(function, grid(*n, 1, BLOCK, 0), x_at, v_at, out_at, rows, numbers[0], numbers[1]) }?
+        }
         Family::Rows => {
             let lanes = lanes(*d);
             let config = grid(*n, lanes, BLOCK, 0);
