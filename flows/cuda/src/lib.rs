@@ -6,11 +6,14 @@
 
 #[cfg(feature = "cuda")]
 mod aligned;
+#[cfg(feature = "cuda")]
+pub mod chain;
 mod device;
 pub mod hmc;
 #[cfg(feature = "cuda")]
 mod launch;
 pub mod memory;
+pub mod noise;
 #[cfg(feature = "cuda")]
 pub mod optimiser;
 pub mod targets;

@@ -8,6 +8,8 @@ pub mod abi;
 mod autograd;
 mod base;
 mod chain;
+#[cfg(feature = "cuda")]
+mod chain_on_device;
 mod descriptor;
 mod element;
 mod error;
@@ -40,7 +42,7 @@ pub use flow::{About, Bijection, Density, Draws, Flow, Inverse, Probe, Setup};
 pub use flow_cuda as cuda;
 pub use flow_cuda::device as cuda_device;
 pub use flow_kernels as kernels;
-pub use fused::{Fused, FusedDensity, Pull, Rows};
+pub use fused::{DeviceKernels, Fused, FusedDensity, Pull, Rows};
 pub use fused_sampler::{FusedSampler, FusedTrained, PointRows, Proposals, PullProposals, TransitionRows};
 pub use layout::{Init, Layout, Params, Slice};
 pub use sampler::{Adapt, ChainProbe, Point, Sampler, Seen, Trained, Transition};
