@@ -56,15 +56,20 @@ fn alike<S: Sampler>(
         let more = Tensor::cat(&[&tensor.narrow(0, 0, 1).unwrap(), tensor], 0).unwrap();
         more.to_device(device).unwrap().narrow(0, 1, n).unwrap()
     };
-    let same =
-        Point { x: on_device(&from.x), log_density: on_device(&from.log_density), grad: from.grad.as_ref().map(on_device) };
+    let same = Point {
+        x: on_device(&from.x),
+        log_density: on_device(&from.log_density),
+        grad: from.grad.as_ref().map(on_device),
+    };
     let expected = here.step(&from, SEED);
     let asked = target.asked();
     let found = there.step(&same, SEED);
     if config["integrator"] != "implicit-midpoint" {
         assert_eq!(target.asked(), asked, "{what}: evaluations");
     }
-    for tensor in [&found.next.x, &found.next.log_density, &found.proposal, &found.accept].into_iter().chain(&found.next.grad) {
+    for tensor in
+        [&found.next.x, &found.next.log_density, &found.proposal, &found.accept].into_iter().chain(&found.next.grad)
+    {
         assert!(tensor.device().is_cuda(), "{what}: a result has left the device");
     }
     near(&format!("{what}: proposal"), &found.proposal, &expected.proposal, tolerance);
@@ -104,7 +109,8 @@ pub fn devices_derive_alike<S: Trained>(name: &str, configs: &[Value]) {
                     continue;
                 }
                 let what = format!("{name} {config} on {} n={n} {dtype:?}", target.label);
-                let [here, there] = [&Device::Cpu, &device].map(|d| moved_off(Stand::<S>::on(d, config, &target, dtype)));
+                let [here, there] =
+                    [&Device::Cpu, &device].map(|d| moved_off(Stand::<S>::on(d, config, &target, dtype)));
                 let from = here.base(43, n, 1.0);
                 let mut stream = Stream::new(5);
                 let mut normals = |shape: &[usize]| {

@@ -116,7 +116,10 @@ fn gradients_on_a_device_are_the_processors() {
 fn chains_on_a_device_find_their_target() {
     chains_on_a_device_find_the_target::<rwmh::Rwmh>("rwmh", &json!({"step_size": 0.8, "tune": "none"}));
     hmcs().iter().take(4).for_each(|config| chains_on_a_device_find_the_target::<hmc::Hmc>("hmc", config));
-    chains_on_a_device_find_the_target::<nn_hmc::NnHmc>("nn-hmc", &json!({"n_steps": 3, "hidden": 4, "step_size": 0.3}));
+    chains_on_a_device_find_the_target::<nn_hmc::NnHmc>(
+        "nn-hmc",
+        &json!({"n_steps": 3, "hidden": 4, "step_size": 0.3}),
+    );
 }
 
 #[test]
