@@ -4,7 +4,7 @@ use candle_core::backend::BackendStorage;
 use candle_core::cuda_backend::CudaFunc;
 use candle_core::cuda_backend::cudarc::driver::DevicePtr;
 use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// A compiled file of kernels.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +51,17 @@ pub(crate) use launch;
 pub(crate) fn address(tensor: &Tensor) -> Result<u64> {
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cuda(storage) = &*storage else { bail!("a tensor on {:?} given to a CUDA kernel", tensor.device()) };
+    address_in(storage, layout)
+}
+
+/// The same of an operand of a custom operation.
+pub(crate) fn address_in(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
     if !layout.is_contiguous() {
         bail!("a kernel takes contiguous tensors, not {layout:?}");
     }
     let stream = storage.device().cuda_stream();
-    let bytes = (layout.start_offset() * tensor.dtype().size_in_bytes()) as u64;
-    let base = match tensor.dtype() {
+    let bytes = (layout.start_offset() * storage.dtype().size_in_bytes()) as u64;
+    let base = match storage.dtype() {
         DType::F32 => storage.as_cuda_slice::<f32>()?.device_ptr(&stream).0,
         DType::F64 => storage.as_cuda_slice::<f64>()?.device_ptr(&stream).0,
         DType::U32 => storage.as_cuda_slice::<u32>()?.device_ptr(&stream).0,
@@ -68,13 +73,17 @@ pub(crate) fn address(tensor: &Tensor) -> Result<u64> {
 /// A tensor for a kernel to write: its elements are whatever was there.
 pub(crate) fn uninitialised(device: &CudaDevice, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     let shape = shape.into();
-    let count = shape.elem_count();
-    let storage = match dtype {
+    let storage = allocated(device, shape.elem_count(), dtype)?;
+    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+}
+
+/// The same as a custom operation returns it.
+pub(crate) fn allocated(device: &CudaDevice, count: usize, dtype: DType) -> Result<CudaStorage> {
+    Ok(match dtype {
         // SAFETY: here and below, floats of any bits are floats; the caller's kernel writes them all.
         DType::F32 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f32>(count)? }, device.clone()),
         // SAFETY: as above.
         DType::F64 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f64>(count)? }, device.clone()),
         other => bail!("no kernel writes {other:?}"),
-    };
-    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+    })
 }
