@@ -21,6 +21,8 @@ pub struct Prepared {
     pub plan: Planned,
     /// The plugins it names.
     pub plugins: BTreeMap<String, Found>,
+    /// Why the CUDA device that it names cannot be had, where it names one that cannot.
+    pub no_cuda: Option<String>,
 }
 
 /// Reads, checks and expands a sweep.
@@ -43,7 +45,8 @@ pub fn prepare(path: &Path, device: Option<String>, plugin_dirs: &[PathBuf]) -> 
     let cells = std::mem::take(&mut sweep.cells);
     let cells = cells.into_iter().map(|cell| planned(cell, &plugins)).collect::<Result<_>>()?;
     let plan = Planned { schema_version: Planned::SCHEMA_VERSION, name: sweep.name.clone(), cells };
-    Ok(Prepared { text: document.copy(), sweep, plan, plugins })
+    let no_cuda = sweep.devices.cuda().and_then(|device| without_cuda(device.ordinal));
+    Ok(Prepared { text: document.copy(), sweep, plan, plugins, no_cuda })
 }
 
 /// Everything that a sweep could name, with the plugins on the search path.
@@ -69,10 +72,25 @@ impl Prepared {
             format!("objective `data` needs exact draws, which target `{}` does not have", cell.target.name)
         } else if cell.device == DeviceKind::Cuda && !descriptor.devices.iter().any(|device| device == "cuda") {
             format!("this build of `{}` has no CUDA", descriptor.id)
+        } else if let (DeviceKind::Cuda, true, Some(reason)) = (cell.device, self.sweep.devices.is_axis, &self.no_cuda)
+        {
+            reason.clone()
         } else {
             return None;
         };
         Some(Outcome::bare(Status::Skipped, reason))
+    }
+}
+
+/// Why there is no CUDA device of that number; none where there is one.
+fn without_cuda(ordinal: usize) -> Option<String> {
+    match flow_cuda::devices() {
+        Err(error) => {
+            let error = error.to_string();
+            Some(format!("no CUDA device: {}", error.lines().next().unwrap_or_default()))
+        }
+        Ok(count) if ordinal >= count => Some(format!("no CUDA device {ordinal}: this machine has {count}")),
+        Ok(_) => None,
     }
 }
 

@@ -9,8 +9,9 @@
 use crate::draws::rows;
 use crate::plane::Plane;
 use crate::registry::Definition;
-use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -77,6 +78,10 @@ impl Target for Banana {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::new(Density::Banana, [self.curvature, 0.0]))
     }
 
     fn known(&self) -> Known {

@@ -11,8 +11,9 @@ use crate::columns::{GROUP, groups};
 use crate::draws::rows;
 use crate::kernel::{Bend, Formula};
 use crate::registry::Definition;
-use crate::{Curvature, ExactDraws, Kernel, Known, Out, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Out, Result, Target};
 use candle_core::{DType, Tensor};
+use flow_cuda::targets::Density;
 use flow_kernels::chain::{LANES, Lanes, gather, scatter};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -54,6 +55,11 @@ impl Funnel {
         self.dim - 1
     }
 
+    /// −log 3 − (d/2) log 2π.
+    fn constant(&self) -> f64 {
+        -NECK_SD.ln() - self.dim as f64 / 2.0 * TAU.ln()
+    }
+
     /// x₀ and e^{−x₀/2}, both `[n, 1]`, then z `[n, d−1]`.
     fn split(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let largest = if x.dtype() == DType::F32 { f64::from(f32::MAX) } else { f64::MAX };
@@ -74,7 +80,7 @@ impl Target for Funnel {
         let (neck, _, z) = self.split(x)?;
         let quadratic = ((&neck / NECK_SD)?.sqr()? + z.sqr()?.sum_keepdim(1)?)?;
         let energy = ((quadratic + (neck * self.others() as f64)?)? * 0.5)?.squeeze(1)?;
-        Ok(energy.affine(-1.0, -NECK_SD.ln() - self.dim as f64 / 2.0 * TAU.ln())?)
+        Ok(energy.affine(-1.0, self.constant())?)
     }
 
     fn grad(&self, x: &Tensor) -> Result<Tensor> {
@@ -90,6 +96,10 @@ impl Target for Funnel {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::new(Density::Funnel, [self.constant(), 0.0]))
     }
 
     fn known(&self) -> Known {
@@ -152,7 +162,7 @@ impl Formula for Funnel {
     fn evaluate<L: Level, T: Real>(&self, x: &[T], mut out: Out<'_, T>) {
         let mut block = Block::new(self.dim);
         let others = T::of(self.others() as f64);
-        let constant = T::of(-NECK_SD.ln() - self.dim as f64 / 2.0 * TAU.ln());
+        let constant = T::of(self.constant());
         for (index, rows) in x.chunks(self.dim * LANES).enumerate() {
             block.load::<L>(rows);
             let first = index * LANES;

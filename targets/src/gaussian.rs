@@ -9,8 +9,9 @@ use crate::draws::rows;
 use crate::kernel::formula;
 use crate::registry::Definition;
 use crate::separable::{Coefficients, Separable};
-use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -90,6 +91,10 @@ impl Target for Diagonal {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::with_table(Density::Gaussian, [self.constant(), 0.0], self.coefficients.table()))
     }
 
     fn known(&self) -> Known {

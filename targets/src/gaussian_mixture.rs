@@ -12,8 +12,9 @@ use crate::draws::rows;
 use crate::kernel::formula;
 use crate::log_sum_exp::{log_sum_exp, softmax};
 use crate::mode_shares::CountedShares;
-use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use std::f64::consts::TAU;
@@ -64,6 +65,10 @@ impl Target for GaussianMixture {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::with_table(Density::Normals, [self.constant(), self.sd.powi(-2)], &self.means))
     }
 
     fn known(&self) -> Known {

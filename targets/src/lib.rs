@@ -9,6 +9,7 @@ mod banana;
 mod columns;
 mod components;
 mod constant;
+mod device;
 mod draws;
 mod funnel;
 mod gaussian;
@@ -38,6 +39,7 @@ mod u4;
 mod uniform_means;
 mod wave;
 
+pub use device::{DeviceKernel, evaluate, hvp};
 pub use kernel::{Curvature, Float, Kernel, Out};
 pub use registry::Entry;
 pub use target::{Error, ExactDraws, Known, Modes, Result, Target};

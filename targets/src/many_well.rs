@@ -11,8 +11,9 @@ use crate::draws::rows;
 use crate::kernel::formula;
 use crate::registry::Definition;
 use crate::separable::{Coefficients, Separable};
-use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::philox::Stream;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -93,6 +94,10 @@ impl Target for Wells {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::with_table(Density::Wells, [self.constant(), 0.0], self.coefficients.table()))
     }
 
     fn known(&self) -> Known {

@@ -11,8 +11,9 @@ use crate::draws::rows;
 use crate::kernel::formula;
 use crate::registry::Definition;
 use crate::separable::{Coefficients, Separable};
-use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -75,6 +76,10 @@ impl Target for Well {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::with_table(Density::Rough, [self.constant(), self.eta], self.coefficients.table()))
     }
 
     fn known(&self) -> Known {

@@ -8,8 +8,9 @@
 use crate::draws::rows;
 use crate::plane::Plane;
 use crate::registry::Definition;
-use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -61,6 +62,10 @@ impl Target for Scg {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::new(Density::Scg, [0.0; 2]))
     }
 
     fn known(&self) -> Known {

@@ -13,6 +13,7 @@ use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 
 use crate::columns::GROUP;
+use crate::constant::Constant;
 use crate::kernel::Out;
 
 /// Parts of a sum: one AVX-512 register of f32.
@@ -43,6 +44,8 @@ pub(crate) struct Coefficients {
     dim: usize,
     single: [Vec<f32>; 2],
     double: [Vec<f64>; 2],
+    /// `[2, d]`.
+    table: Constant,
 }
 
 impl Coefficients {
@@ -50,9 +53,15 @@ impl Coefficients {
     pub(crate) fn new(a: [&[f64]; 2]) -> Self {
         let dim = a[0].len();
         assert_eq!(dim, a[1].len(), "two coefficients a coordinate");
+        let table = Constant::new(a.concat(), &[2, dim]);
         let times = (LONG / dim).max(1);
         let double = a.map(|a| a.repeat(times));
-        Self { dim, single: [0, 1].map(|i| double[i].iter().map(|&a| a as f32).collect()), double }
+        Self { dim, single: [0, 1].map(|i| double[i].iter().map(|&a| a as f32).collect()), double, table }
+    }
+
+    /// a as tensors have it.
+    pub(crate) fn table(&self) -> &Constant {
+        &self.table
     }
 
     /// Those of type T.

@@ -15,8 +15,9 @@ use crate::log_sum_exp::{log_sum_exp, softmax};
 use crate::mode_shares::CountedShares;
 use crate::registry::Definition;
 use crate::uniform_means::uniform_means;
-use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -100,6 +101,10 @@ impl Target for Mixture {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::with_table(Density::Students, [self.constant(), 0.0], &self.means))
     }
 
     fn known(&self) -> Known {

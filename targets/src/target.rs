@@ -2,7 +2,7 @@
 
 use candle_core::{Tensor, Var};
 
-use crate::{Curvature, Kernel};
+use crate::{Curvature, DeviceKernel, Kernel};
 
 /// A density on ℝᵈ known up to its normalising constant.
 ///
@@ -38,6 +38,12 @@ pub trait Target: Send + Sync {
 
     /// The same Hessian-vector product on slices, for targets that have it.
     fn curvature(&self) -> Option<&dyn Curvature> {
+        None
+    }
+
+    /// What the kernels on CUDA devices need to know of it, for targets that have one there; the others, and all on other
+    /// devices, are evaluated by their definition.
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
         None
     }
 

@@ -15,7 +15,7 @@ use crate::plane::Plane;
 use crate::sigmoid::{both, sigmoid};
 use crate::soft_uniform::SoftUniform;
 use crate::wave::{Curve, Sine};
-use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::{Tensor, cpu::erf::erf_f64};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -82,6 +82,10 @@ impl<C: Curve> Target for TwoRidges<C> {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        C::TWO_RIDGES.map(|density| DeviceKernel::new(density, [self.window.width, self.window.softness]))
     }
 
     /// Moments of z₂ are those of the two Gaussians, averaged over z₁; E w₁ = 0.

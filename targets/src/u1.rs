@@ -10,8 +10,9 @@ use crate::draws::rows;
 use crate::plane::Plane;
 use crate::registry::Definition;
 use crate::sigmoid::{abs, log_1p_exp_neg};
-use crate::{Curvature, ExactDraws, Kernel, Known, Modes, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Modes, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -73,6 +74,10 @@ impl Target for U1 {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::new(Density::U1, [0.0; 2]))
     }
 
     fn known(&self) -> Known {

@@ -12,8 +12,9 @@ use crate::plane::Plane;
 use crate::registry::Definition;
 use crate::soft_uniform::SoftUniform;
 use crate::wave::{Curve, Sine};
-use crate::{Curvature, ExactDraws, Kernel, Known, Result, Target};
+use crate::{Curvature, DeviceKernel, ExactDraws, Kernel, Known, Result, Target};
 use candle_core::Tensor;
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use schemars::JsonSchema;
@@ -78,6 +79,10 @@ impl Target for Wave {
 
     fn curvature(&self) -> Option<&dyn Curvature> {
         Some(self)
+    }
+
+    fn device_kernel(&self) -> Option<DeviceKernel<'_>> {
+        Some(DeviceKernel::new(Density::U2, [self.window.width, self.window.softness]))
     }
 
     /// E w₁ = 0, and E w₁² = (1 − E cos(πz₁))/2.

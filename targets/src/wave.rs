@@ -6,6 +6,7 @@
 
 use crate::sigmoid::{both, sigmoid};
 use candle_core::{Result, Tensor};
+use flow_cuda::targets::Density;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use std::f64::consts::FRAC_PI_2;
@@ -19,6 +20,9 @@ const STEP_SCALE: f64 = 0.3;
 
 /// One of the curves: a type, so that kernels are compiled for each.
 pub(crate) trait Curve: Copy + Send + Sync + 'static {
+    /// The kernel on CUDA devices of two ridges that are this far apart, if there is one.
+    const TWO_RIDGES: Option<Density> = None;
+
     /// Its value on one number.
     fn at(self, z: f64) -> f64;
 
@@ -65,6 +69,8 @@ impl Curve for Sine {
 }
 
 impl Curve for Bump {
+    const TWO_RIDGES: Option<Density> = Some(Density::U3);
+
     fn at(self, z: f64) -> f64 {
         HEIGHT * (-0.5 * ((z - CENTRE) / BUMP_SD).powi(2)).exp()
     }
@@ -87,6 +93,8 @@ impl Curve for Bump {
 }
 
 impl Curve for Step {
+    const TWO_RIDGES: Option<Density> = Some(Density::U4);
+
     fn at(self, z: f64) -> f64 {
         HEIGHT / (1.0 + (-(z - CENTRE) / STEP_SCALE).exp())
     }

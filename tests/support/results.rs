@@ -8,7 +8,7 @@ use std::time::SystemTime;
 pub type Record = BTreeMap<String, String>;
 
 /// Columns of runs.csv that tell when, how fast and under which circumstances a cell ran.
-const CIRCUMSTANCES: [&str; 10] = [
+const CIRCUMSTANCES: [&str; 12] = [
     "train_samples_per_s",
     "draws_per_s",
     "setup_s",
@@ -19,6 +19,8 @@ const CIRCUMSTANCES: [&str; 10] = [
     "started_utc",
     "concurrent_jobs",
     "environment",
+    "device_name",
+    "peak_device_bytes",
 ];
 
 /// A results folder.

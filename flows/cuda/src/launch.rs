@@ -1,8 +1,11 @@
 //! Kernels as calls: their modules, device memory as arguments.
 
+use std::sync::Arc;
+
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::CudaFunc;
-use candle_core::cuda_backend::cudarc::driver::DevicePtr;
+use candle_core::cuda_backend::WrapErr;
+use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute_enum;
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, LaunchArgs};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
@@ -21,15 +24,36 @@ macro_rules! module {
 }
 pub(crate) use module;
 
+/// A kernel with the stream that it goes by.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    function: CudaFunction,
+    stream: Arc<CudaStream>,
+}
+
+impl Kernel {
+    /// A launch, to be given its arguments.
+    pub(crate) fn builder(&self) -> LaunchArgs<'_> {
+        self.stream.launch_builder(&self.function)
+    }
+
+    /// Lets launches have so much dynamic shared memory: without being asked, a device gives 48 KiB.
+    pub(crate) fn allow_shared(&self, bytes: usize) -> Result<()> {
+        let what = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        self.function.set_attribute(what, bytes as i32).w()
+    }
+}
+
 impl Module {
     /// The kernel `name` for elements of that type: `name_f32` or `name_f64`.
-    pub(crate) fn kernel(self, device: &CudaDevice, name: &str, dtype: DType) -> Result<CudaFunc> {
+    pub(crate) fn kernel(self, device: &CudaDevice, name: &str, dtype: DType) -> Result<Kernel> {
         let name = match dtype {
             DType::F32 => format!("{name}_f32"),
             DType::F64 => format!("{name}_f64"),
             other => bail!("no kernel for {other:?}"),
         };
-        device.get_or_load_custom_func(&name, self.name, self.ptx)
+        let function = device.get_or_load_custom_func(&name, self.name, self.ptx)?.into_cuda_function();
+        Ok(Kernel { function, stream: device.cuda_stream() })
     }
 }
 
@@ -79,6 +103,8 @@ pub(crate) fn uninitialised(device: &CudaDevice, shape: impl Into<Shape>, dtype:
 
 /// The same as a custom operation returns it.
 pub(crate) fn allocated(device: &CudaDevice, count: usize, dtype: DType) -> Result<CudaStorage> {
+    // The driver gives no memory of no bytes.
+    let count = count.max(1);
     Ok(match dtype {
         // SAFETY: here and below, floats of any bits are floats; the caller's kernel writes them all.
         DType::F32 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f32>(count)? }, device.clone()),

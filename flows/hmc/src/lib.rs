@@ -11,6 +11,7 @@
 //! trajectory length resonates (Neal 2011, section 3.2). Shapes: x, p `[n, d]`, a chain a row. Deviation: none.
 
 mod config;
+mod device;
 mod dynamics;
 mod kernel;
 
@@ -65,6 +66,10 @@ impl Sampler for Hmc {
     }
 
     fn transition(&self, params: &Params<'_>, from: &Point, seed: u64, _beta: f64) -> Result<Transition> {
+        if let (Some(kernel), true) = (&self.kernel, self.setup.device.is_cuda()) {
+            let moves = (kernel.stages.as_slice(), self.jitter);
+            return device::transition(moves, (&self.warm_up, &self.setup), params, from, seed);
+        }
         let p = metropolis::normals(&self.setup, seed, from.x.dim(0)?)?;
         let before = metropolis::hamiltonian(&from.log_density, &p)?;
         let known = from.grad.as_ref().map(|grad| (from.log_density.clone(), grad.clone()));

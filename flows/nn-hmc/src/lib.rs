@@ -39,6 +39,8 @@ pub struct NnHmc {
     position: Network,
     layout: Layout,
     setup: Setup,
+    /// Of every step, on the setup's device.
+    times: Tensor,
     kernel: Kernel,
 }
 
@@ -71,7 +73,8 @@ impl Sampler for NnHmc {
             masks: offset(MASKS)?,
             scratch: Scratch::default(),
         };
-        Ok(Self { velocity, position, layout, setup: setup.clone(), kernel })
+        let times = trajectory::times(config.n_steps, setup)?;
+        Ok(Self { velocity, position, layout, setup: setup.clone(), times, kernel })
     }
 
     fn layout(&self) -> &Layout {
@@ -182,6 +185,7 @@ impl NnHmc {
             position: self.position.read(params)?,
             step_size: params.get(LOG_STEP)?.exp()?,
             masks: params.get(MASKS)?.detach(),
+            times: self.times.clone(),
         })
     }
 

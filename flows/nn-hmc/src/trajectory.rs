@@ -18,7 +18,7 @@
 //! and figures are the published ones.
 
 use flow_sdk::candle_core::{D, Device, Tensor};
-use flow_sdk::{Result, Target};
+use flow_sdk::{Result, Setup, Target};
 
 use crate::network::{Bend, Weights};
 
@@ -31,6 +31,8 @@ pub(crate) struct Rule<'a> {
     pub step_size: Tensor,
     /// `[M, d]`, ones and zeros.
     pub masks: Tensor,
+    /// Of every step, `[M, 2]`.
+    pub times: Tensor,
 }
 
 /// Its end.
@@ -54,7 +56,7 @@ impl Rule<'_> {
         let mut log_det = Tensor::zeros(n, x.dtype(), x.device())?;
         for k in 0..n_steps {
             let mirrored = n_steps - 1 - k;
-            let time = choose(&forth, &time(k, n_steps, &x)?, &time(mirrored, n_steps, &x)?)?;
+            let time = choose(&forth, &self.times.narrow(0, k, 1)?, &self.times.narrow(0, mirrored, 1)?)?;
             let complement = self.masks.narrow(0, mirrored, 1)?.affine(-1.0, 1.0)?;
             let keep = choose(&forth, &self.masks.narrow(0, k, 1)?, &complement)?;
             let move_ = keep.affine(-1.0, 1.0)?;
@@ -128,8 +130,9 @@ fn choose(mask: &Tensor, forth: &Tensor, back: &Tensor) -> Result<Tensor> {
     Ok(mask.where_cond(&forth.broadcast_as(shape)?, &back.broadcast_as(shape)?)?)
 }
 
-/// (cos 2πk/M, sin 2πk/M), `[1, 2]`.
-fn time(k: usize, n_steps: usize, like: &Tensor) -> Result<Tensor> {
-    let (sin, cos) = (std::f64::consts::TAU * k as f64 / n_steps as f64).sin_cos();
-    Ok(Tensor::new(&[[cos, sin]], &Device::Cpu)?.to_dtype(like.dtype())?.to_device(like.device())?)
+/// (cos 2πk/M, sin 2πk/M) of every step, `[M, 2]`.
+pub(crate) fn times(n_steps: usize, setup: &Setup) -> Result<Tensor> {
+    let angle = |k: usize| std::f64::consts::TAU * k as f64 / n_steps as f64;
+    let times: Vec<f64> = (0..n_steps).flat_map(|k| [angle(k).cos(), angle(k).sin()]).collect();
+    Ok(Tensor::from_vec(times, (n_steps, 2), &Device::Cpu)?.to_dtype(setup.dtype)?.to_device(&setup.device)?)
 }

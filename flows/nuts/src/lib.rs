@@ -57,6 +57,8 @@ impl Sampler for Nuts {
         summary: "No-U-Turn sampler (nuts-rs), tuned step size and masses",
         reference: "Hoffman & Gelman 2014, arXiv 1111.4246",
     };
+    /// A tree asks for one point at a time.
+    const CUDA: bool = false;
 
     fn new(config: Config, setup: &Setup) -> Result<Self> {
         let warm_up = WarmUp::new(config.step_size, config.tune, config.target_acceptance);

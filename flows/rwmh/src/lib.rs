@@ -61,8 +61,7 @@ impl Sampler for Rwmh {
 
     fn transition(&self, params: &Params<'_>, from: &Point, seed: u64, _beta: f64) -> Result<Transition> {
         let n = from.x.dim(0)?;
-        let (step_size, sd) = self.warm_up.read(params)?;
-        let walk = (metropolis::normals(&self.setup, seed, n)?.broadcast_mul(&sd)? * step_size)?;
+        let walk = self.warm_up.scaled(params, &metropolis::normals(&self.setup, seed, n)?)?;
         let x = (&from.x + walk)?;
         let log_density = self.setup.target.log_density(&x)?;
         let accept = metropolis::acceptance(&(&log_density - &from.log_density)?)?;

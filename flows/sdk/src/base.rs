@@ -6,6 +6,7 @@
 //! σ(a) − σ(b) = σ(a)σ(−b)(1 − e^{b−a}). So it can be drawn exactly. Deviation: none.
 
 use candle_core::{DType, Device, Tensor};
+use flow_cuda::noise::{Noise, fill};
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
 use flow_kernels::{dispatch, noise};
@@ -52,11 +53,23 @@ impl Base {
     /// `n` draws `[n, dim]`. The same numbers, to their precision, whatever dtype, device and thread count; the first rows do
     /// not depend on `n`.
     pub fn draw(&self, seed: u64, n: usize, dim: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+        if device.is_cuda() {
+            return self.draw_there(seed, n, dim, dtype, device);
+        }
         let draws = match dtype {
             DType::F32 => self.draw_as::<f32>(seed, n, dim)?,
             _ => self.draw_as::<f64>(seed, n, dim)?,
         };
         Ok(draws.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    fn draw_there(&self, seed: u64, n: usize, dim: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+        let noise = match *self {
+            Self::Gaussian => Noise::Normals,
+            Self::SoftUniform { width, softness } => Noise::SoftUniforms { width, softness },
+        };
+        let as_kernels_do = if dtype == DType::F32 { DType::F32 } else { DType::F64 };
+        Ok(fill(device, noise, seed, 0, (n, dim), as_kernels_do)?.to_dtype(dtype)?)
     }
 
     fn draw_as<T: Element>(&self, seed: u64, n: usize, dim: usize) -> Result<Tensor> {
@@ -87,41 +100,40 @@ impl Base {
 
     /// log π(z): `[n, dim]` → `[n]`.
     pub fn log_density(&self, z: &Tensor) -> Result<Tensor> {
-        let dim = z.dim(1)? as f64;
+        let log_norm = self.log_norm(z.dim(1)?);
         Ok(match *self {
-            Self::Gaussian => {
-                let log_norm = -0.5 * dim * std::f64::consts::TAU.ln();
-                z.sqr()?.sum(1)?.affine(-0.5, log_norm)?
-            }
+            Self::Gaussian => z.sqr()?.sum(1)?.affine(-0.5, log_norm)?,
             Self::SoftUniform { width, softness } => {
-                let log_norm = dim * soft_uniform_log_norm(width, softness);
                 let left = log_sigmoid(&z.affine(softness, softness * width / 2.0)?)?;
                 let right = log_sigmoid(&z.affine(-softness, softness * width / 2.0)?)?;
                 ((left + right)?.sum(1)? + log_norm)?
             }
         })
     }
-}
 
-/// Of one coordinate.
-fn soft_uniform_log_norm(width: f64, softness: f64) -> f64 {
-    (-(-softness * width).exp()).ln_1p() - width.ln()
+    /// What log π(z) is in `dim` dimensions less what depends on z.
+    pub(crate) fn log_norm(&self, dim: usize) -> f64 {
+        let of_one = match *self {
+            Self::Gaussian => -0.5 * std::f64::consts::TAU.ln(),
+            Self::SoftUniform { width, softness } => (-(-softness * width).exp()).ln_1p() - width.ln(),
+        };
+        dim as f64 * of_one
+    }
 }
 
 #[inline(always)]
 fn log_density_rows<L: Level, T: Real>(base: Base, z: &[T], out: &mut [T]) {
     let dim = z.len() / out.len().max(1);
+    let log_norm = T::of(base.log_norm(dim));
     let rows = out.iter_mut().zip(z.chunks_exact(dim.max(1)));
     match base {
         Base::Gaussian => {
-            let log_norm = T::of(-0.5 * dim as f64 * std::f64::consts::TAU.ln());
             for (out, row) in rows {
                 let square = row.iter().fold(T::ZERO, |sum, &z| z.fma::<L>(z, sum));
                 *out = square.fma::<L>(-T::HALF, log_norm);
             }
         }
         Base::SoftUniform { width, softness } => {
-            let log_norm = T::of(dim as f64 * soft_uniform_log_norm(width, softness));
             let (beta, edge) = (T::of(softness), T::of(softness * width / 2.0));
             for (out, row) in rows {
                 let outside = row.iter().fold(T::ZERO, |sum, &z| {

@@ -41,6 +41,12 @@ pub trait Chained: Bijection + Sync {
 }
 
 impl<B: Chained> Fused for B {
+    #[cfg(feature = "cuda")]
+    fn on_device(&self) -> Option<Box<dyn crate::DeviceKernels>> {
+        let kind = <B::Layers<f32> as Layers<f32>>::KIND?;
+        crate::chain_on_device::kernels(self.chain(), kind, &B::setup(self).device)
+    }
+
     fn sample_rows<T: Element>(
         &self,
         params: &[T],

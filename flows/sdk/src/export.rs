@@ -177,19 +177,26 @@ macro_rules! export_plugin {
 /// The descriptor of a flow.
 pub fn describe_flow<F: Flow>(id: &str, version: &str, capabilities: &[&str], probes: &[&str]) -> Descriptor {
     let named = [id, version, "flow"];
-    descriptor(named, F::ABOUT, capabilities, probes, schema::<F::Config>())
+    descriptor(named, F::ABOUT, devices(true), capabilities, probes, schema::<F::Config>())
 }
 
 /// The descriptor of a sampler.
 pub fn describe_sampler<S: Sampler>(id: &str, version: &str, capabilities: &[&str], probes: &[&str]) -> Descriptor {
     let free = S::GRADIENT_FREE.then_some("gradient-free");
     let capabilities: Vec<&str> = capabilities.iter().copied().chain(free).collect();
-    descriptor([id, version, "sampler"], S::ABOUT, &capabilities, probes, schema::<S::Config>())
+    let named = [id, version, "sampler"];
+    descriptor(named, S::ABOUT, devices(S::CUDA), &capabilities, probes, schema::<S::Config>())
+}
+
+/// Where instances run, in this build.
+fn devices(cuda: bool) -> &'static [&'static str] {
+    if cuda && cfg!(feature = "cuda") { &["cpu", "cuda"] } else { &["cpu"] }
 }
 
 fn descriptor(
     [id, version, kind]: [&str; 3],
     about: About,
+    devices: &[&str],
     capabilities: &[&str],
     probes: &[&str],
     parameters: serde_json::Value,
@@ -201,7 +208,7 @@ fn descriptor(
         kind: kind.into(),
         summary: about.summary.into(),
         reference: about.reference.into(),
-        devices: owned(&["cpu"]),
+        devices: owned(devices),
         dtypes: owned(&["f32", "f64"]),
         capabilities: owned(capabilities),
         probes: owned(probes),

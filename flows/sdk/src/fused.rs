@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 
-use crate::{Density, Element, Flow, Result};
+use candle_core::Tensor;
+
+use crate::{Density, Draws, Element, Flow, Result, Tape};
 
 /// Rows that were just computed, and where their cotangents go.
 #[derive(Debug)]
@@ -23,11 +25,26 @@ pub struct Rows<'a, T> {
 /// Writes the cotangents of rows: the derivative of whatever they are for.
 pub type Pull<'a, T> = dyn FnMut(Rows<'_, T>) -> Result<()> + 'a;
 
-/// A flow that samples, and derives its samples, by kernels of its own on the processor.
+/// A flow's kernels on a device that is not the processor: whole batches, on tensors there.
+pub trait DeviceKernels {
+    /// [`Flow::sample`], with what its derivative needs where that is asked for.
+    fn sample(&self, flat: &Tensor, seed: u64, n: usize, taped: bool) -> Result<(Draws, Option<Box<dyn Tape>>)>;
+
+    /// [`Density::density`] likewise.
+    fn density(&self, flat: &Tensor, x: &Tensor, seed: u64, taped: bool) -> Result<(Tensor, Option<Box<dyn Tape>>)>;
+}
+
+/// A flow that samples, and derives its samples, by kernels of its own on the processor, and maybe on other devices.
 pub trait Fused: Flow + Sync {
     /// Whether there are kernels for what this instance was made for; where not, the definition is the only way.
     fn is_fused(&self) -> bool {
         true
+    }
+
+    /// Its kernels on the device that it was made for, where that is not the processor and there are any; the definition goes
+    /// there, too.
+    fn on_device(&self) -> Option<Box<dyn DeviceKernels>> {
+        None
     }
 
     /// Rows `first..` of [`Flow::sample`], as many as `log_q` has: x `[m, d]`, log q `[m]`.

@@ -40,6 +40,16 @@ impl CustomOp1 for Attached {
         }
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, _: &candle_core::CudaStorage, _: &Layout) -> TensorResult<(candle_core::CudaStorage, Shape)> {
+        use candle_core::backend::BackendStorage;
+        let (storage, layout) = self.values.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(values) => Ok((values.try_clone(layout)?, self.values.shape().clone())),
+            _ => bail!("the target's values are on another device"),
+        }
+    }
+
     fn bwd(&self, x: &Tensor, _: &Tensor, cotangent: &Tensor) -> TensorResult<Option<Tensor>> {
         let dim = x.dim(1)?;
         let along_value = cotangent.narrow(1, 0, 1)?.broadcast_mul(&self.values.narrow(1, 1, dim)?)?;

@@ -5,6 +5,7 @@
 //! trajectory that blew up costs a step, not the chain.
 
 use candle_core::{DType, Device, Tensor};
+use flow_cuda::hmc::Streams;
 use flow_kernels::philox::derive_seed;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -22,39 +23,53 @@ enum Noise {
     Jitter = 4,
 }
 
+impl Noise {
+    fn seed(self, seed: u64) -> u64 {
+        derive_seed(seed, self as u64, 0)
+    }
+}
+
+/// Seeds of a transition's streams, for kernels that draw by themselves what the functions here draw.
+pub fn streams(seed: u64) -> Streams {
+    Streams {
+        momentum: Noise::Momentum.seed(seed),
+        acceptance: Noise::Acceptance.seed(seed),
+        jitter: Noise::Jitter.seed(seed),
+    }
+}
+
 /// Standard normals `[n, d]` for a transition's `seed`: momenta, or the step of a random walk. Row i does not depend on n.
 pub fn normals(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
-    Base::Gaussian.draw(derive_seed(seed, Noise::Momentum as u64, 0), n, setup.dim, setup.dtype, &setup.device)
+    Base::Gaussian.draw(Noise::Momentum.seed(seed), n, setup.dim, setup.dtype, &setup.device)
 }
 
 /// A fair sign `[n, 1]`, 1 or −1: the direction of time of a trajectory.
 pub fn signs(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
-    let mut signs = vec![0.0f64; n];
-    signs_rows(seed, 0, &mut signs);
-    column(setup, signs)
+    let signs = column(setup, n, |out| signs_rows(seed, 0, out))?;
+    Ok(signs.to_dtype(setup.dtype)?.unsqueeze(1)?)
 }
 
 /// Uniform factors `[n, 1]` in [1 − jitter, 1 + jitter]: trajectories of one fixed length resonate (Mackenzie, Biometrika
 /// 76, 1989).
 pub fn jitters(setup: &Setup, seed: u64, n: usize, jitter: f64) -> Result<Tensor> {
-    let mut factors = vec![0.0f64; n];
-    jitters_rows(seed, 0, jitter, &mut factors);
-    column(setup, factors)
+    let uniforms = column(setup, n, |out| noise::uniforms(Noise::Jitter.seed(seed), 0, out))?;
+    let factors = uniforms.affine(2.0, -1.0)?.affine(jitter, 1.0)?;
+    Ok(factors.to_dtype(setup.dtype)?.unsqueeze(1)?)
 }
 
 /// [`normals`] on slices: those of rows `first..` in `dim` dimensions.
 pub fn normals_rows<T: Element>(seed: u64, first: usize, dim: usize, out: &mut [T]) {
-    noise::normals(derive_seed(seed, Noise::Momentum as u64, 0), first * dim, out);
+    noise::normals(Noise::Momentum.seed(seed), first * dim, out);
 }
 
 /// [`signs`] on slices: those of rows `first..`.
 pub fn signs_rows<T: Element>(seed: u64, first: usize, out: &mut [T]) {
-    noise::signs(derive_seed(seed, Noise::Direction as u64, 0), first, out);
+    noise::signs(Noise::Direction.seed(seed), first, out);
 }
 
 /// [`jitters`] on slices: those of rows `first..`.
 pub fn jitters_rows<T: Element>(seed: u64, first: usize, jitter: f64, out: &mut [T]) {
-    noise::uniforms(derive_seed(seed, Noise::Jitter as u64, 0), first, out);
+    noise::uniforms(Noise::Jitter.seed(seed), first, out);
     let jitter = T::of(jitter);
     out.iter_mut().for_each(|u| *u = T::ONE + jitter * (*u + *u - T::ONE));
 }
@@ -90,13 +105,9 @@ pub fn acceptance_rows<T: Element>(log_ratios: &mut [T]) {
 
 /// Accepts each proposal with its probability. `proposed` is where they lead, with the target's word on it.
 pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: Tensor) -> Result<Transition> {
-    let n = from.x.dim(0)?;
-    let mut uniforms = vec![0.0; n];
-    uniforms_of(seed, 0, &mut uniforms);
+    let uniforms = column(setup, from.x.dim(0)?, |out| uniforms_of(seed, 0, out))?;
     // Compared in f64: in f32 a probability below its spacing could never be drawn.
-    let probability = accept.detach().to_dtype(DType::F64)?.to_vec1::<f64>()?;
-    let goes: Vec<u8> = probability.iter().zip(&uniforms).map(|(p, u)| u8::from(u < p)).collect();
-    let goes = Tensor::from_vec(goes, n, &Device::Cpu)?.to_device(&setup.device)?;
+    let goes = uniforms.lt(&accept.detach().to_dtype(DType::F64)?)?;
     let rows = |there: &Tensor, here: &Tensor| -> Result<Tensor> {
         let mask = if there.rank() == 2 { goes.unsqueeze(1)?.broadcast_as(there.shape())? } else { goes.clone() };
         Ok(mask.where_cond(&there.detach(), &here.detach())?)
@@ -135,12 +146,14 @@ pub fn choose_rows<T: Element>(
 
 /// The uniforms that accept rows `first..`.
 fn uniforms_of(seed: u64, first: usize, out: &mut [f64]) {
-    noise::uniforms(derive_seed(seed, Noise::Acceptance as u64, 0), first, out);
+    noise::uniforms(Noise::Acceptance.seed(seed), first, out);
 }
 
-fn column(setup: &Setup, values: Vec<f64>) -> Result<Tensor> {
-    let n = values.len();
-    Ok(Tensor::from_vec(values, (n, 1), &Device::Cpu)?.to_dtype(setup.dtype)?.to_device(&setup.device)?)
+/// Noise `[n]` in f64, on the setup's device.
+fn column(setup: &Setup, n: usize, fill: impl FnOnce(&mut [f64])) -> Result<Tensor> {
+    let mut values = vec![0.0; n];
+    fill(&mut values);
+    Ok(Tensor::from_vec(values, n, &Device::Cpu)?.to_device(&setup.device)?)
 }
 
 #[cfg(test)]

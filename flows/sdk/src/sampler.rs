@@ -40,6 +40,8 @@ pub trait Sampler: Sized + 'static {
     const ABOUT: About;
     /// Whether it works without ∇ log γ.
     const GRADIENT_FREE: bool = false;
+    /// Whether it runs on CUDA devices, in a build that has them.
+    const CUDA: bool = true;
 
     /// An instance for one target, dimension, dtype and device.
     fn new(config: Self::Config, setup: &Setup) -> Result<Self>;

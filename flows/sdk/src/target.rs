@@ -85,7 +85,7 @@ impl Target {
         if let Source::Own(oracle) = &self.0 {
             return oracle.log_density_and_grad(x);
         }
-        let (grad, log_density) = view::write(&[x.dim(0)?], x.dtype(), |log_density| {
+        let (grad, log_density) = view::write(&[x.dim(0)?], x.dtype(), x.device(), |log_density| {
             self.call(x, x.dims(), |target, x, out, call| {
                 // SAFETY: as above.
                 unsafe { (target.log_density_and_grad)(target.context, x, log_density, out, call) }
@@ -177,7 +177,9 @@ impl Target {
         // SAFETY: `from_raw` vouches for the pointer.
         let target = unsafe { &*raw };
         let mut buffer = CallBuffer::new();
-        let (code, out) = view::read(x, |x| view::write(shape, x_dtype(x), |out| f(target, x, out, buffer.call())))??;
+        let (dtype, device) = (x.dtype(), x.device());
+        let (code, out) =
+            view::read(x, |x| view::write(shape, dtype, device, |out| f(target, x, out, buffer.call())))??;
         outcome(code, &buffer).map_err(|failure| Error::Target(failure.message))?;
         Ok(out)
     }
@@ -191,11 +193,4 @@ impl Debug for Target {
             Source::Own(_) => "Target(own)",
         })
     }
-}
-
-/// The dtype of a view that [`View::read`] made.
-fn x_dtype(x: *const abi::DLTensor) -> candle_core::DType {
-    // SAFETY: `View::read` passes a valid pointer.
-    let bits = unsafe { (*x).dtype.bits };
-    if bits == 32 { candle_core::DType::F32 } else { candle_core::DType::F64 }
 }

@@ -1,8 +1,12 @@
 //! Text and messages across the ABI: buffers that the caller owns.
 
 use std::cell::Cell;
+use std::ffi::c_void;
 
 use crate::abi::{Call, FAILED, OK, PANICKED, Text};
+
+/// The stream of every call: `CU_STREAM_PER_THREAD` of CUDA's header, by which candle's devices are ordered.
+const STREAM: *mut c_void = std::ptr::without_provenance_mut(if cfg!(feature = "cuda") { 2 } else { 0 });
 
 /// A call's context with room for its message.
 #[derive(Debug)]
@@ -25,13 +29,13 @@ impl CallBuffer {
     pub fn new() -> Self {
         let mut bytes = vec![0; 4096];
         let message = Text { data: bytes.as_mut_ptr(), capacity: bytes.len(), length: 0 };
-        Self { bytes, call: Call { struct_size: size_of::<Call>(), stream: std::ptr::null_mut(), message } }
+        Self { bytes, call: Call { struct_size: size_of::<Call>(), stream: STREAM, message } }
     }
 
     /// No room for a message: to see that the other side bears it.
     pub fn without_room() -> Self {
         let message = Text { data: std::ptr::null_mut(), capacity: 0, length: 0 };
-        Self { bytes: Vec::new(), call: Call { struct_size: size_of::<Call>(), stream: std::ptr::null_mut(), message } }
+        Self { bytes: Vec::new(), call: Call { struct_size: size_of::<Call>(), stream: STREAM, message } }
     }
 
     /// The context to pass, its message empty.

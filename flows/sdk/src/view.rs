@@ -1,15 +1,20 @@
 //! Borrowed tensor views ↔ candle tensors: the only place where foreign memory is read or written.
 
+use std::ffi::c_void;
 use std::marker::PhantomData;
 
 use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
+use flow_cuda::memory;
 
-use crate::abi::{DEVICE_CPU, DLDataType, DLDevice, DLTensor, TYPE_FLOAT};
+use crate::abi::{DEVICE_CPU, DEVICE_CUDA, DLDataType, DLDevice, DLTensor, TYPE_FLOAT};
 use crate::{Element, Error, Result};
 
 /// Calls `f` with a read-only view of a contiguous tensor. Copies only if the tensor is not contiguous.
 pub fn read<R>(tensor: &Tensor, f: impl FnOnce(*const DLTensor) -> R) -> Result<R> {
     let tensor = tensor.contiguous()?;
+    if tensor.device().is_cuda() {
+        return Ok(f(Borrowed::of_device(&tensor)?.raw()));
+    }
     let (storage, layout) = tensor.storage_and_layout();
     let offset = layout.start_offset();
     match &*storage {
@@ -19,8 +24,18 @@ pub fn read<R>(tensor: &Tensor, f: impl FnOnce(*const DLTensor) -> R) -> Result<
     }
 }
 
-/// Calls `f` with a view of fresh zeros and returns them as a tensor of that shape.
-pub fn write<R>(shape: &[usize], dtype: DType, f: impl FnOnce(*mut DLTensor) -> R) -> Result<(R, Tensor)> {
+/// Calls `f` with a view of fresh memory, which it is to write, and returns that as a tensor of that shape.
+pub fn write<R>(
+    shape: &[usize],
+    dtype: DType,
+    device: &Device,
+    f: impl FnOnce(*mut DLTensor) -> R,
+) -> Result<(R, Tensor)> {
+    if device.is_cuda() {
+        let tensor = memory::uninitialised(device, shape, dtype)?;
+        let result = f(Borrowed::of_device(&tensor)?.raw());
+        return Ok((result, tensor));
+    }
     match dtype {
         DType::F32 => write_as::<f32, R>(shape, f),
         DType::F64 => write_as::<f64, R>(shape, f),
@@ -85,13 +100,26 @@ struct Borrowed {
 impl Borrowed {
     fn new<T: Element>(data: *mut T, len: usize, shape: &[usize]) -> Self {
         assert!(len >= shape.iter().product(), "values fill the shape");
+        let dtype = DLDataType { code: TYPE_FLOAT, bits: 8 * size_of::<T>() as u8, lanes: 1 };
+        Self::at(data.cast(), DLDevice { device_type: DEVICE_CPU, device_id: 0 }, dtype, shape)
+    }
+
+    /// Of a contiguous tensor on a CUDA device, whose memory the caller keeps.
+    fn of_device(tensor: &Tensor) -> Result<Self> {
+        let (address, ordinal) = memory::address(tensor)?;
+        let device = DLDevice { device_type: DEVICE_CUDA, device_id: ordinal as i32 };
+        let data = std::ptr::without_provenance_mut(address as usize);
+        Ok(Self::at(data, device, element_type(tensor.dtype())?, tensor.dims()))
+    }
+
+    fn at(data: *mut c_void, device: DLDevice, dtype: DLDataType, shape: &[usize]) -> Self {
         let mut extents = [0; MOST_DIMENSIONS];
         extents.iter_mut().zip(shape).for_each(|(extent, &size)| *extent = size as i64);
         let tensor = DLTensor {
-            data: data.cast(),
-            device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
+            data,
+            device,
             ndim: shape.len() as i32,
-            dtype: DLDataType { code: TYPE_FLOAT, bits: 8 * size_of::<T>() as u8, lanes: 1 },
+            dtype,
             shape: std::ptr::null_mut(),
             strides: std::ptr::null_mut(),
             byte_offset: 0,
@@ -140,6 +168,15 @@ pub unsafe fn dtype_of(view: *const DLTensor) -> Result<DType> {
     dtype(view.dtype)
 }
 
+/// Whether the elements of a view are on a CUDA device.
+///
+/// # Safety
+/// `view` is null or points to a valid [`DLTensor`].
+pub unsafe fn is_on_cuda(view: *const DLTensor) -> bool {
+    // SAFETY: the caller vouches for the pointer.
+    unsafe { view.as_ref() }.is_some_and(|view| view.device.device_type == DEVICE_CUDA)
+}
+
 /// How many elements a view of type T has.
 fn count<T: Element>(view: &DLTensor) -> Result<usize> {
     if dtype(view.dtype)? != T::DTYPE {
@@ -174,6 +211,11 @@ pub fn dtype(element: DLDataType) -> Result<DType> {
 pub unsafe fn copy_in(view: *const DLTensor) -> Result<Tensor> {
     // SAFETY: the caller vouches for the pointer.
     let view = unsafe { view.as_ref() }.ok_or_else(|| Error::View("null".into()))?;
+    if view.device.device_type == DEVICE_CUDA {
+        let (dims, dtype) = (extents(view)?, dtype(view.dtype)?);
+        // SAFETY: the caller vouches for as many readable elements there.
+        return Ok(unsafe { memory::copy_in(ordinal(view)?, address(view) as u64, &*dims, dtype) }?);
+    }
     match dtype(view.dtype)? {
         // SAFETY: as above; the dtype was checked.
         DType::F32 => unsafe { copy_in_as::<f32>(view) },
@@ -194,6 +236,11 @@ pub unsafe fn copy_out(tensor: &Tensor, view: *mut DLTensor) -> Result<()> {
         return Err(Error::View(format!("the host expects shape {:?}, the result has {:?}", &*dims, tensor.dims())));
     }
     let tensor = tensor.to_dtype(dtype(view.dtype)?)?.contiguous()?;
+    if view.device.device_type == DEVICE_CUDA {
+        let tensor = tensor.to_device(&flow_cuda::device(ordinal(view)?)?)?;
+        // SAFETY: shape and dtype agree, so the view has room for these elements.
+        return Ok(unsafe { memory::copy_out(&tensor, address(view) as u64) }?);
+    }
     let (storage, layout) = tensor.storage_and_layout();
     let offset = layout.start_offset();
     match &*storage {
@@ -224,10 +271,22 @@ unsafe fn write_values<T: Element>(values: &[T], count: usize, view: &DLTensor) 
     Ok(())
 }
 
-/// Address of the first element, checked for device and alignment.
+/// Address of the first element.
+fn address(view: &DLTensor) -> usize {
+    view.data.addr() + view.byte_offset as usize
+}
+
+/// Which CUDA device a view is on.
+fn ordinal(view: &DLTensor) -> Result<usize> {
+    let id = view.device.device_id;
+    usize::try_from(id).map_err(|_| Error::View(format!("CUDA device number {id}")))
+}
+
+/// The first element on the processor, checked for device and alignment.
 fn first<T>(view: &DLTensor) -> Result<*mut T> {
     if view.device.device_type != DEVICE_CPU {
-        return Err(Error::View(format!("device type {} needs a CUDA build", view.device.device_type)));
+        let kind = view.device.device_type;
+        return Err(Error::View(format!("elements on a device of type {kind}, where the processor's are expected")));
     }
     let address = view.data.wrapping_byte_add(view.byte_offset as usize).cast::<T>();
     if address.is_null() || !address.is_aligned() {

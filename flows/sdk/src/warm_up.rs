@@ -85,6 +85,23 @@ impl WarmUp {
         Ok((step, params.get(LOG_SD)?.exp()?))
     }
 
+    /// ε s ⊙ `rate` `[n, d]`; on a CUDA device without waiting for it.
+    pub fn scaled(&self, params: &Params<'_>, rate: &Tensor) -> Result<Tensor> {
+        if rate.device().is_cpu() {
+            let (step, sd) = self.read(params)?;
+            return Ok((rate.broadcast_mul(&sd)? * step)?);
+        }
+        let log_step = params.get(LOG_STEP)?;
+        let untuned = log_step.eq(&log_step.ones_like()?.affine(0.0, self.step_size.ln())?)?;
+        let step = untuned.where_cond(&log_step.ones_like()?.affine(0.0, self.step_size)?, &log_step.exp()?)?;
+        Ok(rate.broadcast_mul(&params.get(LOG_SD)?.exp()?)?.broadcast_mul(&step)?)
+    }
+
+    /// log ε, one number, and standard deviations `[d]`, where the parameters are; then ε and log ε before any transition.
+    pub fn tensors(&self, params: &Params<'_>) -> Result<(Tensor, Tensor, (f64, f64))> {
+        Ok((params.get(LOG_STEP)?, params.get(LOG_SD)?.exp()?, (self.step_size, self.step_size.ln())))
+    }
+
     /// ε of its logarithm; `first` is that of the step size before any transition.
     ///
     /// Not through the logarithm where nothing was tuned: a step size is what the sweep says, to the last bit.
@@ -129,13 +146,11 @@ impl WarmUp {
         if self.scales && phase.in_window {
             let (n, moments) = flat[spread].split_first_mut().expect("it has 1 + 2d elements");
             let (means, squares) = moments.split_at_mut(log_sd.len());
-            for row in seen.x.to_dtype(DType::F64)?.to_vec2::<f64>()? {
-                *n += 1.0;
-                for ((x, mean), square) in row.iter().zip(means.iter_mut()).zip(squares.iter_mut()) {
-                    let before = x - *mean;
-                    *mean += before / *n;
-                    *square += before * (x - *mean);
-                }
+            let x = seen.x.to_dtype(DType::F64)?;
+            if x.device().is_cpu() {
+                one_by_one(&x.to_vec2()?, n, means, squares);
+            } else {
+                at_once(&x, n, means, squares)?;
             }
             if phase.window_ends {
                 let sds: Vec<f64> =
@@ -147,6 +162,36 @@ impl WarmUp {
         }
         Ok(flat)
     }
+}
+
+/// Takes rows into a number of draws, their means and their sums of squared deviations.
+fn one_by_one(rows: &[Vec<f64>], n: &mut f64, means: &mut [f64], squares: &mut [f64]) {
+    for row in rows {
+        *n += 1.0;
+        for ((x, mean), square) in row.iter().zip(means.iter_mut()).zip(squares.iter_mut()) {
+            let before = x - *mean;
+            *mean += before / *n;
+            *square += before * (x - *mean);
+        }
+    }
+}
+
+/// Likewise, x `[m, d]` being summed up where it is: 2d numbers are fetched.
+fn at_once(x: &Tensor, n: &mut f64, means: &mut [f64], squares: &mut [f64]) -> Result<()> {
+    let m = x.dim(0)? as f64;
+    let mean = x.mean_keepdim(0)?;
+    let square = x.broadcast_sub(&mean)?.sqr()?.sum_keepdim(0)?;
+    let (new_means, new_squares): (Vec<f64>, Vec<f64>) = (mean.squeeze(0)?.to_vec1()?, square.squeeze(0)?.to_vec1()?);
+    let (before, all) = (*n, *n + m);
+    for ((mean, square), (new_mean, new_square)) in
+        means.iter_mut().zip(squares).zip(new_means.into_iter().zip(new_squares))
+    {
+        let gap = new_mean - *mean;
+        *mean += gap * m / all;
+        *square += new_square + gap * gap * before * m / all;
+    }
+    *n = all;
+    Ok(())
 }
 
 /// The state of the recurrence.
@@ -272,6 +317,24 @@ mod tests {
         for (sd, exact) in sd.to_vec1::<f64>()?.iter().zip([0.1, 20.0]) {
             assert!((sd / exact - 1.0).abs() < 5.0 / (2.0 * window).sqrt(), "{sd} but {exact}");
         }
+        Ok(())
+    }
+
+    /// To a few roundings of sums of 90 numbers.
+    #[test]
+    fn batches_add_up_to_their_rows() -> Result<()> {
+        let mut stream = Stream::new(6);
+        let (mut single, mut batch) = ((0.0, [0.0; 2], [0.0; 2]), (0.0, [0.0; 2], [0.0; 2]));
+        for count in [1, 7, 82] {
+            let rows: Vec<Vec<f64>> = (0..count).map(|_| vec![5.0 + stream.normal(), 1e3 * stream.normal()]).collect();
+            one_by_one(&rows, &mut single.0, &mut single.1, &mut single.2);
+            let x = Tensor::from_vec(rows.concat(), (count, 2), &Device::Cpu)?;
+            at_once(&x, &mut batch.0, &mut batch.1, &mut batch.2)?;
+        }
+        let close = |a: f64, b: f64| assert!((a - b).abs() <= 1e-13 * b.abs(), "{a} but {b}");
+        close(batch.0, single.0);
+        (0..2).for_each(|i| close(batch.1[i], single.1[i]));
+        (0..2).for_each(|i| close(batch.2[i], single.2[i]));
         Ok(())
     }
 

@@ -88,6 +88,7 @@ fn settings(cell: &Cell) -> BTreeMap<String, String> {
             add(format!("{name} of {}", cell.flow.name), &section);
         }
     }
+    all.insert("device".into(), serde_json::json!(cell.device).to_string().replace('"', ""));
     all.insert("dtype".into(), serde_json::json!(cell.dtype).to_string().replace('"', ""));
     all
 }

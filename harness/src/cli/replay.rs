@@ -38,7 +38,7 @@ pub fn replay(args: &ReplayArgs) -> Result<u8> {
     let scratch = tempfile::tempdir()?;
     let mut link = Console::new(stop);
     eprintln!("{:#}", serde_json::to_value(&planned.cell)?);
-    let Some(outcome) = run(&planned.cell, &planned.plugin, &CellFolder::at(scratch.path()), &mut link)? else {
+    let Some(outcome) = run(&planned.cell, &planned.plugin, &CellFolder::at(scratch.path()), &mut link, 0)? else {
         return Ok(INTERRUPTED);
     };
     let detail = outcome.detail.clone().map(|detail| format!(": {detail}")).unwrap_or_default();

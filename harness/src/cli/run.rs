@@ -8,7 +8,6 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use harness::cell::DeviceKind;
 use harness::prepare::{Prepared, prepare};
 use harness::results::{
     Collected, Environment, Folder, Outcome, PlannedCell, Status, collect_plan, stored, write_atomically,
@@ -27,7 +26,7 @@ pub struct RunArgs {
     /// Results folder [default: results/<name of the sweep>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Cells at a time [default: as many as there are processors for].
+    /// Cells at a time [default: as many as there are processors for; one where there is a CUDA device in the sweep].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
     /// Threads a cell [default: processors that no cell is left for]. Results do not depend on it.
@@ -71,8 +70,8 @@ impl FromStr for Shard {
 
 pub fn run(args: &RunArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     let prepared = prepare(&args.sweep, args.device.clone(), plugin_dirs)?;
-    if prepared.sweep.device.kind == DeviceKind::Cuda {
-        bail!("device: this build has no CUDA; use --device cpu");
+    if let (Some(reason), false) = (&prepared.no_cuda, prepared.sweep.devices.is_axis) {
+        bail!("{reason}; use --device cpu, or list it, `device: [cpu, cuda]`, to have its cells skipped");
     }
     let folder = folder(args.out.as_ref(), &prepared.plan.name);
     folder.create()?;
@@ -112,12 +111,16 @@ pub fn folder(out: Option<&PathBuf>, name: &str) -> Folder {
 fn spawn(args: &RunArgs, prepared: &Prepared, folder: &Folder) -> Result<Spawn> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cells = shard(&prepared.plan.cells, args.shard).count();
-    let (jobs, threads) = jobs_and_threads(cores, cells, args.jobs.map(usize::from), args.threads.map(usize::from));
+    // Cells on one device slow each other, and each would be timed by the others' leave.
+    let on_device = prepared.sweep.devices.cuda().filter(|_| prepared.no_cuda.is_none());
+    let jobs = args.jobs.map(usize::from).or(on_device.map(|_| 1));
+    let (jobs, threads) = jobs_and_threads(cores, cells, jobs, args.threads.map(usize::from));
     let plugins = prepared.plugins.iter().map(|(name, found)| (name.clone(), found.sha256.clone())).collect();
     let environment = Environment::here(jobs, threads, plugins);
     environment.record(&folder.environment())?;
     let limits = Limits { wall: prepared.sweep.limits.wall, memory_bytes: prepared.sweep.limits.memory_bytes };
-    Ok(Spawn { limits, jobs, threads, environment: environment.key()? })
+    let ordinal = on_device.map_or(0, |device| device.ordinal);
+    Ok(Spawn { limits, jobs, threads, ordinal, environment: environment.key()? })
 }
 
 /// Cells at a time and threads a cell. Two cells of one thread are faster than one of two, so threads are for processors that no
@@ -145,11 +148,16 @@ fn execute(
                 (Outcome::read(&cell.status()).unwrap_or(None), true)
             }
         };
-        let done = |outcome: &Outcome| outcome.status.is_final() && !args.retry.contains(&outcome.status);
+        let foregone = prepared.foregone(&planned.cell);
+        // What was skipped for want of a device is run where there is one.
+        let done = |outcome: &Outcome| match outcome.status {
+            Status::Skipped => foregone.is_some(),
+            status => status.is_final() && !args.retry.contains(&status),
+        };
         if !args.force && !damaged && outcome.as_ref().is_some_and(done) {
             continue;
         }
-        match prepared.foregone(&planned.cell) {
+        match foregone {
             Some(outcome) => write_foregone(folder, planned, &outcome)?,
             None => tasks.push(Task { folder: cell, planned, label, stored: outcome.map(Box::new), fresh: args.force }),
         }

@@ -34,11 +34,11 @@ impl HostSampler {
         seed: u64,
         tempering: Tempering,
     ) -> Result<Option<Transition>, PluginError> {
-        if self.table.transition_rows.is_none() {
+        if self.table.transition_rows.is_none() || self.instance.is_on_cuda() {
             return Ok(None);
         }
         let call = Call { sampler: self, seed, beta: tempering.beta() };
-        let moved = self.target.tempered(tempering, || match self.instance.dtype {
+        let moved = self.target.tempered(tempering, || match self.instance.options.dtype {
             DType::F32 => call.transition::<f32>(params, from),
             _ => call.transition::<f64>(params, from),
         });
@@ -54,11 +54,11 @@ impl HostSampler {
         tempering: Tempering,
         objective: &impl PullProposals,
     ) -> Result<Option<(Transition, Tensor)>, PluginError> {
-        if self.table.transition_gradient.is_none() {
+        if self.table.transition_gradient.is_none() || self.instance.is_on_cuda() {
             return Ok(None);
         }
         let call = Call { sampler: self, seed, beta: tempering.beta() };
-        let moved = self.target.tempered(tempering, || match self.instance.dtype {
+        let moved = self.target.tempered(tempering, || match self.instance.options.dtype {
             DType::F32 => call.gradient::<f32, _>(params, from, objective),
             _ => call.gradient::<f64, _>(params, from, objective),
         });

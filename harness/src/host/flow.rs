@@ -4,14 +4,14 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use flow_sdk::abi::{DLTensor, FlowTable};
 use flow_sdk::view;
 use flow_sdk::{Descriptor, Draws, Layout};
 use serde_json::{Map, Value};
 
 use super::instance::{Instance, Tape, checked};
-use super::{CountedTarget, Library, PluginError};
+use super::{CountedTarget, Library, PluginError, TensorOptions};
 
 /// A flow for one target, dtype and device.
 pub struct HostFlow {
@@ -20,18 +20,18 @@ pub struct HostFlow {
 }
 
 impl HostFlow {
-    /// Makes an instance.
+    /// Makes an instance; of an element type alone, on the processor.
     pub fn create(
         library: &Library,
         config: &Map<String, Value>,
-        dtype: DType,
+        options: impl Into<TensorOptions>,
         target: Rc<CountedTarget>,
     ) -> Result<Self, PluginError> {
         let table = library.flow().ok_or_else(|| PluginError::Contract {
             function: "create",
             problem: "the plugin has no flow table".into(),
         })?;
-        Ok(Self { table, instance: Instance::create(library, (&table).into(), config, dtype, target)? })
+        Ok(Self { table, instance: Instance::create(library, (&table).into(), config, options.into(), target)? })
     }
 
     /// What the plugin says of itself.
@@ -102,7 +102,7 @@ impl HostFlow {
     pub fn backward(&self, tape: Tape, grad_x: Option<&Tensor>, grad_log_q: &Tensor) -> Result<Tensor, PluginError> {
         let run = |grad_x: *const DLTensor| -> Result<Tensor, PluginError> {
             let (result, grad) = view::read(grad_log_q, |grad_log_q| {
-                view::write(&[self.n_params()], self.instance.dtype, |out| {
+                self.instance.write(&[self.n_params()], |out| {
                     checked("backward", |call| {
                         // SAFETY: the tape is live: `Tape` frees it once, on drop.
                         unsafe { (self.table.backward)(self.instance.raw, tape.raw, grad_x, grad_log_q, out, call) }
@@ -132,8 +132,8 @@ impl HostFlow {
 
     fn sample_into(&self, params: &Tensor, seed: u64, n: usize, tape: *mut *mut c_void) -> Result<Draws, PluginError> {
         let (written, x) = view::read(params, |params| {
-            view::write(&[n, self.instance.dim], self.instance.dtype, |x| {
-                view::write(&[n], self.instance.dtype, |log_q| {
+            self.instance.write(&[n, self.instance.dim], |x| {
+                self.instance.write(&[n], |log_q| {
                     checked("sample", |call| {
                         // SAFETY: a live instance and valid views.
                         unsafe { (self.table.sample)(self.instance.raw, params, seed, x, log_q, tape, call) }
@@ -158,7 +158,7 @@ impl HostFlow {
         };
         let (result, log_q) = view::read(params, |params| {
             view::read(x, |x| {
-                view::write(&[x_rows(x)], self.instance.dtype, |log_q| {
+                self.instance.write(&[x_rows(x)], |log_q| {
                     checked("density", |call| {
                         // SAFETY: a live instance and valid views.
                         unsafe { density(self.instance.raw, params, x, seed, log_q, tape, call) }

@@ -4,14 +4,16 @@ use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::rc::Rc;
 
-use candle_core::{DType, Tensor};
-use flow_sdk::abi::{self, Call, DECLINED, DEVICE_CPU, DLDevice, DLTensor, FlowTable, PANICKED, SamplerTable, Text};
+use candle_core::{Device, DeviceLocation, Tensor};
+use flow_sdk::abi::{
+    self, Call, DECLINED, DEVICE_CPU, DEVICE_CUDA, DLDevice, DLTensor, FlowTable, PANICKED, SamplerTable, Text,
+};
 use flow_sdk::text::{CallBuffer, ask, outcome};
 use flow_sdk::view::{self, element_type};
 use flow_sdk::{Descriptor, Layout};
 use serde_json::{Map, Value};
 
-use super::{CountedTarget, Library, PluginError};
+use super::{CountedTarget, Library, PluginError, TensorOptions};
 
 /// An instance for one target, dtype and device. Ended before its target.
 pub(super) struct Instance {
@@ -19,7 +21,7 @@ pub(super) struct Instance {
     pub(super) descriptor: Descriptor,
     pub(super) layout: Layout,
     pub(super) dim: usize,
-    pub(super) dtype: DType,
+    pub(super) options: TensorOptions,
     functions: Functions,
     // The plugin holds a pointer to it, and it one to the target.
     _callbacks: Box<abi::Target>,
@@ -53,7 +55,7 @@ impl Instance {
         library: &Library,
         functions: Functions,
         config: &Map<String, Value>,
-        dtype: DType,
+        options: TensorOptions,
         target: Rc<CountedTarget>,
     ) -> Result<Self, PluginError> {
         let contract = |problem: String| PluginError::Contract { function: "create", problem };
@@ -63,8 +65,8 @@ impl Instance {
         let setup = abi::Setup {
             struct_size: size_of::<abi::Setup>(),
             dim: dim as u64,
-            dtype: element_type(dtype)?,
-            device: DLDevice { device_type: DEVICE_CPU, device_id: 0 },
+            dtype: element_type(options.dtype)?,
+            device: device_name(&options.device),
             target: &raw const *callbacks,
         };
         let config = Value::Object(config.clone()).to_string();
@@ -78,18 +80,32 @@ impl Instance {
         }
         let layout = Layout::default();
         let mut instance =
-            Self { raw, descriptor, layout, dim, dtype, functions, _callbacks: callbacks, _target: target };
+            Self { raw, descriptor, layout, dim, options, functions, _callbacks: callbacks, _target: target };
         instance.layout = instance.read_layout()?;
         Ok(instance)
     }
 
     /// Initial parameters `[P]`.
     pub(super) fn init(&self, seed: u64) -> Result<Tensor, PluginError> {
-        let (result, params) = view::write(&[self.layout.len()], self.dtype, |params| {
+        let (result, params) = self.write(&[self.layout.len()], |params| {
             // SAFETY: a live instance and a valid view.
             checked("init", |call| unsafe { (self.functions.init)(self.raw, seed, params, call) })
         })?;
         result.map(|()| params)
+    }
+
+    /// Calls `f` with a view of memory to be written, of this instance's type and on its device.
+    pub(super) fn write<R>(
+        &self,
+        shape: &[usize],
+        f: impl FnOnce(*mut DLTensor) -> R,
+    ) -> Result<(R, Tensor), flow_sdk::Error> {
+        view::write(shape, self.options.dtype, &self.options.device, f)
+    }
+
+    /// Whether functions on rows, which take slices, are out of the question.
+    pub(super) fn is_on_cuda(&self) -> bool {
+        self.options.device.is_cuda()
     }
 
     fn read_layout(&self) -> Result<Layout, PluginError> {
@@ -117,6 +133,14 @@ impl Drop for Instance {
     fn drop(&mut self) {
         // SAFETY: the instance was created by these functions and is dropped once.
         unsafe { (self.functions.destroy)(self.raw) }
+    }
+}
+
+/// DLPack's name of a device.
+fn device_name(device: &Device) -> DLDevice {
+    match device.location() {
+        DeviceLocation::Cuda { gpu_id } => DLDevice { device_type: DEVICE_CUDA, device_id: gpu_id as i32 },
+        _ => DLDevice { device_type: DEVICE_CPU, device_id: 0 },
     }
 }
 

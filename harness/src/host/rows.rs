@@ -40,10 +40,10 @@ impl HostFlow {
         n: usize,
         objective: &impl PullBack,
     ) -> Result<Option<Tensor>, PluginError> {
-        if self.table.sample_gradient.is_none() {
+        if self.table.sample_gradient.is_none() || self.instance.is_on_cuda() {
             return Ok(None);
         }
-        match self.instance.dtype {
+        match self.instance.options.dtype {
             DType::F32 => self.gradient::<f32, _>(params, seed, n, None, objective),
             _ => self.gradient::<f64, _>(params, seed, n, None, objective),
         }
@@ -57,11 +57,11 @@ impl HostFlow {
         seed: u64,
         objective: &impl PullBack,
     ) -> Result<Option<Tensor>, PluginError> {
-        if self.table.density_gradient.is_none() {
+        if self.table.density_gradient.is_none() || self.instance.is_on_cuda() {
             return Ok(None);
         }
         let n = x.dim(0).map_err(flow_sdk::Error::from)?;
-        match self.instance.dtype {
+        match self.instance.options.dtype {
             DType::F32 => self.gradient::<f32, _>(params, seed, n, Some(x), objective),
             _ => self.gradient::<f64, _>(params, seed, n, Some(x), objective),
         }

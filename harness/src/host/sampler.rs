@@ -13,7 +13,7 @@ use targets::{Float, Out};
 
 use super::instance::{Instance, Tape, checked};
 use super::rows::with_elements;
-use super::{CountedTarget, Library, PluginError, Tempering};
+use super::{CountedTarget, Library, PluginError, Tempering, TensorOptions};
 
 /// A sampler for one target, dtype and device.
 pub struct HostSampler {
@@ -23,18 +23,18 @@ pub struct HostSampler {
 }
 
 impl HostSampler {
-    /// Makes an instance.
+    /// Makes an instance; of an element type alone, on the processor.
     pub fn create(
         library: &Library,
         config: &Map<String, Value>,
-        dtype: DType,
+        options: impl Into<TensorOptions>,
         target: Rc<CountedTarget>,
     ) -> Result<Self, PluginError> {
         let table = library.sampler().ok_or_else(|| PluginError::Contract {
             function: "create",
             problem: "the plugin has no sampler table".into(),
         })?;
-        let instance = Instance::create(library, (&table).into(), config, dtype, Rc::clone(&target))?;
+        let instance = Instance::create(library, (&table).into(), config, options.into(), Rc::clone(&target))?;
         Ok(Self { table, instance, target })
     }
 
@@ -75,7 +75,12 @@ impl HostSampler {
 
     /// Element type of its chains.
     pub fn dtype(&self) -> DType {
-        self.instance.dtype
+        self.instance.options.dtype
+    }
+
+    /// Device of its chains.
+    pub fn device(&self) -> &Device {
+        &self.instance.options.device
     }
 
     /// Initial parameters `[P]`.
@@ -85,10 +90,24 @@ impl HostSampler {
 
     /// Chains at x `[n, d]`, with what the tempered target says there; counted once a row.
     pub fn place(&self, x: &Tensor, tempering: Tempering) -> Result<Point, PluginError> {
+        let x = x.to_device(self.device()).map_err(flow_sdk::Error::from)?;
         match self.dtype() {
-            DType::F32 => self.place_as::<f32>(x, tempering),
-            _ => self.place_as::<f64>(x, tempering),
+            _ if self.instance.is_on_cuda() => self.place_tensors(x, tempering),
+            DType::F32 => self.place_as::<f32>(&x, tempering),
+            _ => self.place_as::<f64>(&x, tempering),
         }
+    }
+
+    fn place_tensors(&self, x: Tensor, tempering: Tempering) -> Result<Point, PluginError> {
+        let target_error = |error: targets::Error| flow_sdk::Error::Target(error.to_string());
+        let (value, slope) = self.target.evaluate_tensors(&x, true, !self.is_gradient_free()).map_err(target_error)?;
+        let build = || -> candle_core::Result<Point> {
+            let value = value.map(|value| tempering.value(&x, &value)).transpose()?;
+            let grad = slope.map(|slope| tempering.slope(&x, &slope)).transpose()?;
+            let Some(log_density) = value else { candle_core::bail!("the target said nothing") };
+            Ok(Point { log_density, grad, x })
+        };
+        Ok(build().map_err(flow_sdk::Error::from)?)
     }
 
     fn place_as<T: Element + Float>(&self, x: &Tensor, tempering: Tempering) -> Result<Point, PluginError> {
@@ -168,7 +187,7 @@ impl HostSampler {
         };
         let (result, grad) = view::read(grad_proposal, |grad_proposal| {
             view::read(grad_accept, |grad_accept| {
-                view::write(&[self.layout().len()], self.dtype(), |out| {
+                self.instance.write(&[self.layout().len()], |out| {
                     self.target.tempered(tempering, || {
                         checked("backward", |call| {
                             // SAFETY: the tape is live: `Tape` frees it once, on drop.
@@ -187,7 +206,7 @@ impl HostSampler {
         let (result, after) = view::read(params, |params| {
             view::read(&seen.next.x, |x| {
                 view::read(&seen.accept, |accept| {
-                    view::write(&[self.layout().len()], self.dtype(), |out| {
+                    self.instance.write(&[self.layout().len()], |out| {
                         checked("adapt", |call| {
                             // SAFETY: a live instance and valid views, here and below.
                             unsafe { adapt(self.instance.raw, params, x, accept, step, steps, out, call) }
@@ -203,9 +222,10 @@ impl HostSampler {
     pub fn probe(&self, params: &Tensor, x: &Tensor, seed: u64) -> Result<Vec<(String, f64)>, PluginError> {
         let Some(probe) = self.table.probe else { return Ok(Vec::new()) };
         let probes = &self.descriptor().probes;
+        let x = x.to_device(self.device()).map_err(flow_sdk::Error::from)?;
         let mut figures = vec![f64::NAN; probes.len()];
         view::read(params, |params| {
-            view::read(x, |x| {
+            view::read(&x, |x| {
                 checked("probe", |call| {
                     // SAFETY: the descriptor says how many figures there are.
                     unsafe { probe(self.instance.raw, params, x, seed, figures.as_mut_ptr(), call) }
@@ -271,13 +291,13 @@ impl HostSampler {
         dim: usize,
         f: impl FnOnce(&abi::Point<*mut DLTensor>, *mut DLTensor, *mut DLTensor) -> Result<(), PluginError>,
     ) -> Result<Transition, PluginError> {
-        let (dtype, free) = (self.dtype(), self.is_gradient_free());
+        let (instance, free) = (&self.instance, self.is_gradient_free());
         let matrix = [n, dim];
-        let (inner, x) = view::write(&matrix, dtype, |x| {
-            view::write(&[n], dtype, |log_density| {
-                view::write(&matrix, dtype, |grad| {
-                    view::write(&matrix, dtype, |proposal| {
-                        view::write(&[n], dtype, |accept| {
+        let (inner, x) = instance.write(&matrix, |x| {
+            instance.write(&[n], |log_density| {
+                instance.write(&matrix, |grad| {
+                    instance.write(&matrix, |proposal| {
+                        instance.write(&[n], |accept| {
                             let grad = if free { null_mut() } else { grad };
                             f(&abi::Point { x, log_density, grad }, proposal, accept)
                         })

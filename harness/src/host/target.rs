@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use flow_sdk::Element;
 use flow_sdk::abi::{self, Call, DLTensor};
 use flow_sdk::thunk::guard;
-use flow_sdk::view::{copy_in, copy_out, dtype_of, elements, elements_mut};
+use flow_sdk::view::{copy_in, copy_out, dtype_of, elements, elements_mut, is_on_cuda};
 use targets::{Float, Out, Target};
 
 use super::Tempering;
@@ -59,14 +59,8 @@ impl CountedTarget {
 
     /// ∇ log γ(x), counted.
     pub fn grad(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x.dim(0)?);
-        self.target.grad(x)
-    }
-
-    /// log γ(x), counted.
-    pub fn log_density(&self, x: &Tensor) -> targets::Result<Tensor> {
-        self.count(x.dim(0)?);
-        self.target.log_density(x)
+        let (_, grad) = self.evaluate_tensors(x, false, true)?;
+        grad.map_or_else(|| self.target.grad(x), Ok)
     }
 
     /// log γ and ∇ log γ at x `[n, d]`, whichever are asked for, counted once a row.
@@ -89,6 +83,17 @@ impl CountedTarget {
             copy(&self.target.grad(&x)?, grad)?;
         }
         Ok(())
+    }
+
+    /// Likewise at a tensor x `[n, d]`, on whatever device: log γ `[n]`, ∇ log γ `[n, d]`.
+    pub fn evaluate_tensors(
+        &self,
+        x: &Tensor,
+        value: bool,
+        grad: bool,
+    ) -> targets::Result<(Option<Tensor>, Option<Tensor>)> {
+        self.count(x.dim(0)?);
+        targets::evaluate(&*self.target, x, value, grad)
     }
 
     /// The call-backs that a plugin gets. They are valid as long as `self` stays where it is.
@@ -136,6 +141,49 @@ impl CountedTarget {
         }
         tempering.temper_slopes(x, grad);
         Ok(())
+    }
+
+    /// [`CountedTarget::evaluate`] where the views are on a CUDA device.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn evaluate_on_device(
+        &self,
+        x: *const DLTensor,
+        value: *mut DLTensor,
+        grad: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        let tempering = self.tempering();
+        // SAFETY: the caller vouches for the views, here and below.
+        let x = unsafe { copy_in(x)? };
+        let (values, slopes) = self.evaluate_tensors(&x, !value.is_null(), !grad.is_null()).map_err(failed)?;
+        if let Some(values) = values {
+            // SAFETY: as above.
+            unsafe { copy_out(&tempering.value(&x, &values)?, value)? };
+        }
+        if let Some(slopes) = slopes {
+            // SAFETY: as above.
+            unsafe { copy_out(&tempering.slope(&x, &slopes)?, grad)? };
+        }
+        Ok(())
+    }
+
+    /// [`CountedTarget::bend`] where the views are on a CUDA device.
+    ///
+    /// # Safety
+    /// As there.
+    unsafe fn bend_on_device(
+        &self,
+        x: *const DLTensor,
+        v: *const DLTensor,
+        out: *mut DLTensor,
+    ) -> flow_sdk::Result<()> {
+        // SAFETY: the caller vouches for the views, here and below.
+        let (x, v) = unsafe { (copy_in(x)?, copy_in(v)?) };
+        self.count(x.dim(0)?);
+        let product = targets::hvp(&*self.target, &x, &v).map_err(failed)?;
+        // SAFETY: as above.
+        unsafe { copy_out(&self.tempering().slope(&v, &product)?, out) }
     }
 
     /// # Safety
@@ -196,6 +244,7 @@ unsafe extern "C" fn hvp(
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
             match dtype_of(x)? {
+                _ if is_on_cuda(x) => counted.bend_on_device(x, v, out),
                 DType::F32 => counted.bend::<f32>(x, v, out),
                 _ => counted.bend::<f64>(x, v, out),
             }
@@ -217,6 +266,7 @@ unsafe fn evaluate(
         guard(call, || {
             let counted = &*context.cast::<CountedTarget>();
             match dtype_of(x)? {
+                _ if is_on_cuda(x) => counted.evaluate_on_device(x, value, grad),
                 DType::F32 => counted.evaluate::<f32>(x, value, grad),
                 _ => counted.evaluate::<f64>(x, value, grad),
             }

@@ -8,7 +8,7 @@ use super::coverage::mode_coverage;
 use super::importance::{Estimate, forward_ess, importance_weighted_bound, log_mean_exp, mean, reverse_ess};
 use super::percentile::percentile;
 use super::wasserstein::sliced_wasserstein2;
-use crate::host::{CountedTarget, HostFlow};
+use crate::host::{CountedTarget, HostFlow, TensorOptions};
 use crate::streams::{Purpose, seed_for};
 use targets::Target;
 
@@ -90,7 +90,7 @@ impl Evaluation {
 /// Evaluates flows against one target.
 pub struct Evaluator {
     target: Rc<CountedTarget>,
-    dtype: DType,
+    options: TensorOptions,
     seed: u64,
     iw_samples: usize,
 }
@@ -104,8 +104,8 @@ struct Weighted {
 
 impl Evaluator {
     /// For a cell with that seed.
-    pub fn new(target: Rc<CountedTarget>, dtype: DType, seed: u64, iw_samples: usize) -> Self {
-        Self { target, dtype, seed, iw_samples }
+    pub fn new(target: Rc<CountedTarget>, options: TensorOptions, seed: u64, iw_samples: usize) -> Self {
+        Self { target, options, seed, iw_samples }
     }
 
     /// Evaluates on `n` draws; `purpose` and `step` key the random streams. Target evaluations are not counted, those of
@@ -162,7 +162,8 @@ impl Evaluator {
         for (index, rows) in chunks(exact.len() / dim) {
             let n = rows.len();
             let values = &exact[rows.start * dim..rows.end * dim];
-            let x = Tensor::from_slice(values, (n, dim), &Device::Cpu)?.to_dtype(self.dtype)?;
+            let TensorOptions { dtype, device } = &self.options;
+            let x = Tensor::from_slice(values, (n, dim), &Device::Cpu)?.to_dtype(*dtype)?.to_device(device)?;
             let log_gamma = to_f64(&target.log_density(&x)?)?;
             // What an estimate draws is independent of x, and of other chunks.
             let seed = seed_for(seed, Purpose::Evaluate, index);

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use candle_core::Device;
+
 use super::percentile::percentile;
 
 /// Windows per figure.
@@ -20,12 +22,17 @@ pub struct Throughput {
     pub windows: Vec<f64>,
 }
 
-/// Times `work`, which does `items` per call.
-pub fn measure(items: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Throughput> {
+/// Times `work`, which does `items` per call. A window ends when the device has done all of it.
+pub fn measure(
+    items: usize,
+    device: &Device,
+    mut work: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Throughput> {
     let mut last = Duration::ZERO;
     for _ in 0..WARM_UP {
         let start = Instant::now();
         work()?;
+        device.synchronize()?;
         last = start.elapsed();
     }
     let calls = (WINDOW.as_secs_f64() / last.as_secs_f64().max(1e-9)).ceil().max(1.0) as usize;
@@ -35,6 +42,7 @@ pub fn measure(items: usize, mut work: impl FnMut() -> anyhow::Result<()>) -> an
         for _ in 0..calls {
             work()?;
         }
+        device.synchronize()?;
         windows.push((calls * items) as f64 / start.elapsed().as_secs_f64());
     }
     Ok(Throughput { per_s: percentile(&windows, 0.5).unwrap_or(f64::NAN), windows })

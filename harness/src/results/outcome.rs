@@ -68,6 +68,12 @@ pub struct Outcome {
     pub wall_s: Option<f64>,
     /// Peak resident memory of the worker.
     pub peak_rss_bytes: Option<u64>,
+    /// Model of the CUDA device, where the cell was on one.
+    #[serde(default)]
+    pub device_name: Option<String>,
+    /// Peak of that device's memory in use by the worker.
+    #[serde(default)]
+    pub peak_device_bytes: Option<u64>,
     /// Threads the worker was given.
     pub threads: Option<usize>,
     /// Cells that ran at the same time; none of them during a timing window.
@@ -124,6 +130,8 @@ impl Outcome {
             started_utc: None,
             wall_s: None,
             peak_rss_bytes: None,
+            device_name: None,
+            peak_device_bytes: None,
             threads: None,
             concurrent_jobs: None,
             environment: None,

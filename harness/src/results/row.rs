@@ -62,6 +62,8 @@ pub struct Row {
     pub started_utc: Option<String>,
     pub concurrent_jobs: Option<usize>,
     pub environment: Option<String>,
+    pub device_name: Option<String>,
+    pub peak_device_bytes: Option<u64>,
     // Of samplers alone.
     pub transitions: Option<usize>,
     pub ess_bulk_min: Option<f64>,
@@ -136,6 +138,8 @@ impl Row {
             started_utc: outcome.started_utc.clone(),
             concurrent_jobs: outcome.concurrent_jobs,
             environment: outcome.environment.clone(),
+            device_name: outcome.device_name.clone(),
+            peak_device_bytes: outcome.peak_device_bytes,
             transitions: sampler.map(|sampler| sampler.transitions),
             ess_bulk_min: sampler.and_then(|sampler| sampler.ess_bulk_min),
             ess_tail_min: sampler.and_then(|sampler| sampler.ess_tail_min),

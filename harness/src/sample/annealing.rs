@@ -7,7 +7,7 @@
 //! 1511.02543, section 3): the transitions are then those of the reversed chain, which leave the same densities invariant.
 //! βₖ = (k/K)^p. Shapes: x `[n, d]`, log w `[n]`. Deviation: none.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use flow_kernels::philox::derive_seed;
 use flow_sdk::{Base, Point};
 
@@ -41,8 +41,8 @@ impl<'a> Annealing<'a> {
         n: usize,
         mut each: impl FnMut() -> anyhow::Result<bool>,
     ) -> anyhow::Result<Option<Vec<f64>>> {
-        let (dim, dtype) = (self.chains.target.uncounted().dim(), self.chains.sampler.dtype());
-        let z = Base::Gaussian.draw(derive_seed(self.seed, 1, 0), n, dim, dtype, &Device::Cpu)?;
+        let (dim, sampler) = (self.chains.target.uncounted().dim(), self.chains.sampler);
+        let z = Base::Gaussian.draw(derive_seed(self.seed, 1, 0), n, dim, sampler.dtype(), sampler.device())?;
         let mut at = self.look(&(z * self.base_sd())?)?;
         let mut log_w = vec![0.0; n];
         let last = self.chains.sampling.temperatures;

@@ -56,7 +56,9 @@ impl Chains<'_> {
                 Ok(Tensor::from_vec(exact.draw(seed, n), (n, dim), &Device::Cpu)?.to_dtype(dtype)?)
             }
             (Start::Exact, None) => Err(anyhow::anyhow!("`start: exact` needs a target with exact draws")),
-            (Start::Base, _) => Ok((Base::Gaussian.draw(seed, n, dim, dtype, &Device::Cpu)? * self.sampling.base_sd)?),
+            (Start::Base, _) => {
+                Ok((Base::Gaussian.draw(seed, n, dim, dtype, self.sampler.device())? * self.sampling.base_sd)?)
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Spawn {
     pub jobs: usize,
     /// Threads a cell.
     pub threads: usize,
+    /// Which CUDA device, for cells that are for one.
+    pub ordinal: usize,
     /// Key into env.json.
     pub environment: String,
 }
@@ -88,6 +90,7 @@ impl Child {
             .arg(plugin)
             .args(["--memory", &spawn.limits.memory_bytes.to_string(), "--jobs", &spawn.jobs.to_string()])
             .args(["--threads", &threads, "--environment", &spawn.environment])
+            .args(["--ordinal", &spawn.ordinal.to_string()])
             // Every image has a thread pool of its own, and reads this; unset, candle asks the machine at every product.
             .env("RAYON_NUM_THREADS", &threads)
             .envs(KEEP_MEMORY)

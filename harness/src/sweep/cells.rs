@@ -2,7 +2,7 @@
 
 use super::grid::Grid;
 use super::grid::Kind;
-use super::header::DeviceSpec;
+use super::header::Devices;
 use super::limits::Limits;
 use super::mask::Mask;
 use super::train;
@@ -16,7 +16,7 @@ pub const MAX_CELLS: usize = 100_000;
 pub struct Sweep {
     /// Name of the results folder.
     pub name: String,
-    /// Cells to run: by flow, its parameters, target, its parameters, training, sampling, element type and seed, the last fastest;
+    /// Cells to run: by flow, its parameters, target, its parameters, training, sampling, device, element type and seed, the last fastest;
     /// each axis in the order of the file.
     pub cells: Vec<Cell>,
     /// Cells taken out, in the same order.
@@ -24,7 +24,7 @@ pub struct Sweep {
     /// What each cell may use.
     pub limits: Limits,
     /// Where they run.
-    pub device: DeviceSpec,
+    pub devices: Devices,
 }
 
 /// A cell that is not run.
@@ -46,20 +46,15 @@ pub(super) struct Exclusion {
 }
 
 /// Every cell of the grid: those that run, and those that a rule takes out.
-pub(super) fn cells(
-    grid: &Grid,
-    eval: &Eval,
-    device: DeviceSpec,
-    exclusions: &[Exclusion],
-) -> (Vec<Cell>, Vec<Excluded>) {
+pub(super) fn cells(grid: &Grid, eval: &Eval, exclusions: &[Exclusion]) -> (Vec<Cell>, Vec<Excluded>) {
     let (mut cells, mut excluded) = (Vec::new(), Vec::new());
     // Of each kind: by each training of the file, or not by it.
     let of_kind = |kind| (kind, trainings(grid, kind));
     let by_kind = [Kind::Flow, Kind::Trained, Kind::Untrained].map(of_kind);
     let axes = [grid.flows.len(), grid.targets.len(), grid.trainings.len(), grid.samplings.len()];
-    let sizes = [axes[0], axes[1], axes[2], axes[3], grid.dtypes.len(), grid.seeds.len()];
+    let sizes = [axes[0], axes[1], axes[2], axes[3], grid.devices.len(), grid.dtypes.len(), grid.seeds.len()];
     for number in 0..grid.len() {
-        let [f, t, r, m, d, s] = position(number, sizes);
+        let [f, t, r, m, v, d, s] = position(number, sizes);
         let kind = grid.flows[f].kind;
         let trainings = by_kind.iter().find_map(|(one, trainings)| (*one == kind).then_some(trainings));
         let Some(train) = trainings.and_then(|trainings| trainings[r].as_ref()) else { continue };
@@ -76,12 +71,13 @@ pub(super) fn cells(
             sampling: (kind != Kind::Flow).then(|| grid.samplings[m].sampling.clone()),
             seed: grid.seeds[s],
             dtype: grid.dtypes[d],
-            device: device.kind,
+            device: grid.devices[v],
         };
         let matches = |one: &&Exclusion| {
             let mask = &one.mask;
             let chains = mask.samplings[m] && (kind != Kind::Flow || mask.samplings.iter().all(|&matches| matches));
-            mask.flows[f] && mask.targets[t] && mask.trainings[r] && chains && mask.dtypes[d] && mask.seeds[s]
+            let plain = mask.devices[v] && mask.dtypes[d] && mask.seeds[s];
+            mask.flows[f] && mask.targets[t] && mask.trainings[r] && chains && plain
         };
         match exclusions.iter().find(matches) {
             Some(one) => excluded.push(Excluded { cell, rule: one.rule.clone(), line: one.line }),
@@ -122,8 +118,8 @@ fn trainings(grid: &Grid, kind: Kind) -> Vec<Option<Train>> {
 }
 
 /// Index on each axis, the last fastest.
-fn position(mut number: usize, sizes: [usize; 6]) -> [usize; 6] {
-    let mut at = [0; 6];
+fn position<const AXES: usize>(mut number: usize, sizes: [usize; AXES]) -> [usize; AXES] {
+    let mut at = [0; AXES];
     for (at, size) in at.iter_mut().zip(sizes).rev() {
         *at = number % size;
         number /= size;

@@ -1,7 +1,7 @@
 //! What sound sweep files resolve to.
 
 use super::paper::{EXAMPLE, catalog, ids, short_example, sweep, with};
-use super::{Document, Overrides, Source, resolve};
+use super::{DeviceSpec, Document, Overrides, Source, resolve};
 use crate::cell::{DeviceKind, Dtype, Objective, Optimizer, Schedule};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -12,7 +12,7 @@ fn the_example_runs_as_it_stands() {
     assert_eq!((short.name.as_str(), short.cells.len(), short.excluded.len()), ("first-look", 33, 3));
     assert_eq!(short.limits.wall, Duration::from_secs(600));
     assert_eq!(short.limits.memory_bytes, 4 << 30);
-    assert_eq!((short.device.kind, short.device.ordinal), (DeviceKind::Cpu, 0));
+    assert_eq!(short.devices.all, [DeviceSpec { kind: DeviceKind::Cpu, ordinal: 0 }]);
     assert_eq!(short.excluded[0].rule, "{flow: radial, target: funnel}");
     assert_eq!(short.excluded[0].line, 8);
 
@@ -144,7 +144,7 @@ fn the_command_line_beats_the_file() {
     let document = Document::parse(&source).unwrap();
     let with_device = |device: &str| resolve(&document, &catalog(), &Overrides { device: Some(device.into()) });
     let sweep = with_device("cuda:1").unwrap();
-    assert_eq!((sweep.cells[0].device, sweep.device.ordinal), (DeviceKind::Cuda, 1));
+    assert_eq!((sweep.cells[0].device, sweep.devices.cuda().map(|device| device.ordinal)), (DeviceKind::Cuda, Some(1)));
     insta::assert_snapshot!(with_device("gpu").unwrap_err(), @r#"
         error: `--device gpu`: a device is `cpu`, `cuda`, or `cuda:` with a number
          |

@@ -31,6 +31,7 @@ pub(super) enum Section {
     Target,
     Train,
     Sampling,
+    Device,
     Dtype,
     Seed,
 }
@@ -109,6 +110,7 @@ impl Keys {
         match key {
             "flow" => return Some((Section::Flow, String::new())),
             "target" => return Some((Section::Target, String::new())),
+            "device" => return Some((Section::Device, String::new())),
             "dtype" => return Some((Section::Dtype, String::new())),
             "seed" => return Some((Section::Seed, String::new())),
             _ => {}
@@ -126,7 +128,7 @@ impl Keys {
             (None, [(section, ..)]) => Some((*section, key.to_owned())),
             (None, []) if !self.complete => None,
             (None, []) => {
-                let fixed = ["flow", "target", "dtype", "seed"];
+                let fixed = ["flow", "target", "device", "dtype", "seed"];
                 let known: BTreeSet<&str> =
                     sections.iter().flat_map(|(.., names)| names.iter().map(String::as_str)).chain(fixed).collect();
                 findings.error(span, format!("no cell has a key {}", quoted(key))).suggest(key, known);

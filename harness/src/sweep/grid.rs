@@ -1,4 +1,4 @@
-//! The axes of a sweep: flows, targets, trainings, element types and seeds, of which it runs every combination.
+//! The axes of a sweep: flows, targets, trainings, devices, element types and seeds, of which it runs every combination.
 
 use super::catalog::{Catalog, TargetSpec};
 use super::components;
@@ -7,7 +7,7 @@ use super::node::{Node, Span};
 use super::parameters::Parameters;
 use super::sampling;
 use super::train::Training;
-use crate::cell::{Component, Dtype};
+use crate::cell::{Component, DeviceKind, Dtype};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
@@ -18,6 +18,7 @@ pub(super) struct Grid {
     pub trainings: Vec<Training>,
     /// Of samplers; flows go by the first.
     pub samplings: Vec<sampling::Variant>,
+    pub devices: Vec<DeviceKind>,
     pub dtypes: Vec<Dtype>,
     pub seeds: Vec<u64>,
 }
@@ -57,18 +58,20 @@ impl<T> Default for Named<T> {
 impl Grid {
     /// Number of cells, before exclusion.
     pub fn len(&self) -> usize {
-        [self.targets.len(), self.trainings.len(), self.samplings.len(), self.dtypes.len(), self.seeds.len()]
+        let Self { flows, targets, trainings, samplings, devices, dtypes, seeds } = self;
+        [targets.len(), trainings.len(), samplings.len(), devices.len(), dtypes.len(), seeds.len()]
             .into_iter()
-            .fold(self.flows.len(), usize::saturating_mul)
+            .fold(flows.len(), usize::saturating_mul)
     }
 
     /// The lengths of the axes, for messages.
     pub fn sizes(&self) -> String {
-        let Self { flows, targets, trainings, samplings, dtypes, seeds } = self;
+        let Self { flows, targets, trainings, samplings, devices, dtypes, seeds } = self;
+        let on = if devices.len() > 1 { format!(" × {} devices", devices.len()) } else { String::new() };
         let chains =
             if samplings.len() > 1 { format!(" × {} ways of sampling", samplings.len()) } else { String::new() };
         format!(
-            "{} flows × {} targets × {} trainings{chains} × {} dtypes × {} seeds",
+            "{} flows × {} targets × {} trainings{chains}{on} × {} dtypes × {} seeds",
             flows.len(),
             targets.len(),
             trainings.len(),

@@ -13,6 +13,7 @@ pub(super) struct Mask {
     pub targets: Vec<bool>,
     pub trainings: Vec<bool>,
     pub samplings: Vec<bool>,
+    pub devices: Vec<bool>,
     pub dtypes: Vec<bool>,
     pub seeds: Vec<bool>,
 }
@@ -46,12 +47,18 @@ impl Rule {
                 |variant, key| variant.facts.get(key).cloned(),
                 findings,
             ),
+            devices: self.matches(
+                Section::Device,
+                &grid.devices,
+                |device, _| serde_json::to_value(device).ok(),
+                findings,
+            ),
             dtypes: self.matches(Section::Dtype, &grid.dtypes, |dtype, _| serde_json::to_value(dtype).ok(), findings),
             seeds: self.matches(Section::Seed, &grid.seeds, |&seed, _| Some(seed.into()), findings),
         };
-        let everywhere = [&mask.flows, &mask.targets, &mask.trainings, &mask.samplings, &mask.dtypes, &mask.seeds]
-            .into_iter()
-            .all(|axis| axis.contains(&true));
+        let Mask { flows, targets, trainings, samplings, devices, dtypes, seeds } = &mask;
+        let everywhere =
+            [flows, targets, trainings, samplings, devices, dtypes, seeds].into_iter().all(|axis| axis.contains(&true));
         if !everywhere && findings.len() == before {
             findings
                 .error(self.span, "this rule matches no cell")
@@ -99,6 +106,7 @@ impl Condition {
         let key = match self.section {
             Section::Flow if self.key.is_empty() => "flow",
             Section::Target if self.key.is_empty() => "target",
+            Section::Device => "device",
             Section::Dtype => "dtype",
             Section::Seed => "seed",
             _ => &self.key,

@@ -30,7 +30,7 @@ pub use catalog::{Catalog, Plugin, TargetSpec};
 pub use cells::{Excluded, MAX_CELLS, Sweep};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use document::Document;
-pub use header::DeviceSpec;
+pub use header::{DeviceSpec, Devices};
 pub use limits::Limits;
 pub use resolve::{Overrides, resolve};
 pub use schema::schema;

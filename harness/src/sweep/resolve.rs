@@ -52,7 +52,7 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     let eval = eval::read(top.get("eval"), root, findings);
     let samplings = sampling::read(top.get("sampling"), root, findings);
     let limits = limits::read(top.get("limits"), findings);
-    let device = header::device(top.get("device"), overrides.device.as_deref(), findings);
+    let devices = header::devices(top.get("device"), overrides.device.as_deref(), findings);
     let dtypes = dtypes(top.get("dtype"), root, findings);
     let (flows, targets) = (flows.unwrap_or_default(), targets.unwrap_or_default());
     let keys = Keys {
@@ -65,7 +65,9 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     let grid_is_sound = findings.is_empty();
     let rules = exclude::read(top.get("exclude"), &keys, findings);
 
-    let grid = Grid { flows: flows.variants, targets: targets.variants, trainings, samplings, dtypes, seeds };
+    let kinds = devices.all.iter().map(|device| device.kind).collect();
+    let (flows, targets) = (flows.variants, targets.variants);
+    let grid = Grid { flows, targets, trainings, samplings, devices: kinds, dtypes, seeds };
     if grid.len() > MAX_CELLS {
         findings
             .error(root, format!("the axes multiply to more than {MAX_CELLS} cells: {}", grid.sizes()))
@@ -86,12 +88,12 @@ fn read(document: &Document, catalog: &Catalog, overrides: &Overrides, findings:
     if !findings.is_empty() {
         return None;
     }
-    let (cells, excluded) = cells(&grid, &eval?, device, &exclusions);
+    let (cells, excluded) = cells(&grid, &eval?, &exclusions);
     if cells.is_empty() {
         let at = top.get("exclude").map_or(root, |node| node.span);
         findings.error(at, "the rules exclude every cell").help("remove one of them");
     }
-    Some(Sweep { name: name?, cells, excluded, limits, device })
+    Some(Sweep { name: name?, cells, excluded, limits, devices })
 }
 
 /// Reads `dtype`, an axis.

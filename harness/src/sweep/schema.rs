@@ -2,6 +2,7 @@
 
 use super::allowed::branches;
 use super::catalog::Catalog;
+use super::header::device_schema;
 use super::resolve::dtype_schema;
 use super::{eval, sampling, train};
 use serde_json::{Map, Value, json};
@@ -41,7 +42,7 @@ pub fn schema(catalog: &Catalog) -> Value {
                 },
                 "additionalProperties": false,
             },
-            "device": {"type": "string", "pattern": "^(cpu|cuda(:[0-9]+)?)$", "default": "cpu"},
+            "device": axis(&device_schema()),
             "dtype": axis(&dtype_schema()),
         },
         "required": ["version", "name", "flows", "targets"],

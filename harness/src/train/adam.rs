@@ -56,6 +56,12 @@ impl Adam {
         let rate = factor * lr / (1.0 - beta1.powi(t));
         let root = 1.0 / (1.0 - beta2.powi(t)).sqrt();
         let step = Step { beta1, beta2, scale, rate, root, eps, keep: 1.0 - factor * lr * decay };
+        #[cfg(feature = "cuda")]
+        if params.device().is_cuda() {
+            let Step { beta1, beta2, scale, rate, root, eps, keep } = step;
+            let update = flow_cuda::optimiser::Update { beta1, beta2, scale, rate, root, eps, keep };
+            return flow_cuda::optimiser::adam(params, &self.moments, grad, update);
+        }
         self.moments.inplace_op2(grad, &Average(step))?;
         params.inplace_op2(&self.moments, &Descend(step))
     }

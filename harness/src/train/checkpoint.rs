@@ -65,8 +65,8 @@ impl Checkpoint {
         write_atomically(path, &bytes)
     }
 
-    /// Reads one of the same cell; `None` where there is none.
-    pub fn read(path: &Path, cell_id: &str, train: &Train, seed: u64) -> Result<Option<Self>> {
+    /// Reads one of the same cell, onto the device; `None` where there is none.
+    pub fn read(path: &Path, cell_id: &str, train: &Train, seed: u64, device: &Device) -> Result<Option<Self>> {
         if !path.exists() {
             return Ok(None);
         }
@@ -78,7 +78,7 @@ impl Checkpoint {
             if header.cell_id != cell_id {
                 bail!("it belongs to cell {}", header.cell_id);
             }
-            let mut tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu)?;
+            let mut tensors = candle_core::safetensors::load_buffer(&bytes, device)?;
             let mut take =
                 |name: &str| -> Result<Tensor> { tensors.remove(name).with_context(|| format!("no tensor `{name}`")) };
             let adam = Adam { moments: take("adam.moments")?, updates: header.updates };

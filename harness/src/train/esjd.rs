@@ -55,8 +55,13 @@ impl Esjd {
     pub fn gradient(&self, sampler: &HostSampler, at: At<'_>) -> anyhow::Result<(Tensor, Jump)> {
         let (batch, tempering) = (at.batch, Tempering::Power { beta: at.beta });
         let base = |stream: u64| -> anyhow::Result<Tensor> {
-            let z =
-                Base::Gaussian.draw(derive_seed(at.seed, stream, 0), batch, self.dim, sampler.dtype(), &Device::Cpu)?;
+            let z = Base::Gaussian.draw(
+                derive_seed(at.seed, stream, 0),
+                batch,
+                self.dim,
+                sampler.dtype(),
+                sampler.device(),
+            )?;
             Ok((z * self.base_sd)?)
         };
         let running = match at.chains.take() {
@@ -146,8 +151,9 @@ impl Jumps<'_> {
             grad_accept: &mut grad_accept,
         };
         self.pull(0..n, &x, made)?;
-        let grad_proposal = Tensor::from_vec(grad_proposal, (n, dim), &Device::Cpu)?.to_dtype(sampler.dtype())?;
-        let grad_accept = Tensor::from_vec(grad_accept, n, &Device::Cpu)?.to_dtype(sampler.dtype())?;
+        let there = |tensor: Tensor| tensor.to_dtype(sampler.dtype())?.to_device(sampler.device());
+        let grad_proposal = there(Tensor::from_vec(grad_proposal, (n, dim), &Device::Cpu)?)?;
+        let grad_accept = there(Tensor::from_vec(grad_accept, n, &Device::Cpu)?)?;
         let grad = sampler.backward(tape, tempering, &grad_proposal, &grad_accept)?;
         Ok((step, grad))
     }

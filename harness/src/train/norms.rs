@@ -56,6 +56,10 @@ impl Groups {
     /// Norms of a gradient `[P]`, in one pass: sums in f64, eight at a time, in the order of the slices.
     pub fn norms(&self, grad: &Tensor) -> candle_core::Result<Norms> {
         let grad = grad.contiguous()?;
+        #[cfg(feature = "cuda")]
+        if grad.device().is_cuda() {
+            return self.on_device(&grad);
+        }
         let (storage, layout) = grad.storage_and_layout();
         let rows = layout.start_offset()..layout.start_offset() + grad.elem_count();
         match &*storage {
@@ -63,6 +67,23 @@ impl Groups {
             Storage::Cpu(CpuStorage::F64(values)) => Ok(self.of_slice(&values[rows])),
             _ => bail!("norms of {:?} on {:?}", grad.dtype(), grad.device()),
         }
+    }
+
+    /// One launch, and the step's one wait for the device.
+    #[cfg(feature = "cuda")]
+    fn on_device(&self, grad: &Tensor) -> candle_core::Result<Norms> {
+        let ends = self.slices.iter().scan(0, |end, (len, _)| {
+            *end += *len as u32;
+            Some(*end)
+        });
+        let bounds: Vec<u32> = std::iter::once(0).chain(ends).collect();
+        let squares = flow_cuda::optimiser::sums_of_squares(grad, &Tensor::new(bounds, grad.device())?)?;
+        let (mut total, mut groups) = (0.0, vec![0.0; self.names.len()]);
+        for (square, (_, group)) in squares.iter().zip(&self.slices) {
+            total += square;
+            groups[*group] += square;
+        }
+        Ok(Norms { total: total.sqrt(), groups: groups.into_iter().map(f64::sqrt).collect() })
     }
 
     fn of_slice<T: Real>(&self, values: &[T]) -> Norms {

@@ -5,34 +5,35 @@
 
 use std::rc::Rc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
 use flow_sdk::{Element, Rows};
 use targets::{Float, Out};
 
 use super::At;
 use crate::cell;
-use crate::host::{CountedTarget, HostFlow, PluginError, PullBack};
+use crate::host::{CountedTarget, HostFlow, PluginError, PullBack, TensorOptions};
 use crate::streams::{Purpose, seed_for};
 
 /// The objective of a cell, ready to be differentiated.
 pub struct Objective {
     kind: cell::Objective,
     target: Rc<CountedTarget>,
-    dtype: DType,
+    options: TensorOptions,
 }
 
 impl Objective {
     /// Of the kind, against the target.
-    pub fn new(kind: cell::Objective, target: Rc<CountedTarget>, dtype: DType) -> Self {
-        Self { kind, target, dtype }
+    pub fn new(kind: cell::Objective, target: Rc<CountedTarget>, options: impl Into<TensorOptions>) -> Self {
+        Self { kind, target, options: options.into() }
     }
 
     /// Gradient `[P]` of the loss.
     pub fn gradient(&self, flow: &HostFlow, at: At<'_>) -> anyhow::Result<Tensor> {
         let At { params, seed, batch, beta, .. } = at;
         let each = 1.0 / batch as f64;
-        let uniform = |value: f64| Tensor::full(value, batch, &Device::Cpu)?.to_dtype(self.dtype);
+        let TensorOptions { dtype, device } = &self.options;
+        let uniform = |value: f64| Tensor::full(value, batch, device)?.to_dtype(*dtype);
         let grad = match self.kind {
             cell::Objective::ReverseKl => {
                 let fused =
@@ -67,7 +68,8 @@ impl Objective {
             function: "data objective",
             problem: "the target has no exact draws".into(),
         })?;
-        Ok(Tensor::from_vec(exact.draw(seed, n), (n, target.dim()), &Device::Cpu)?.to_dtype(self.dtype)?)
+        let x = Tensor::from_vec(exact.draw(seed, n), (n, target.dim()), &Device::Cpu)?;
+        Ok(x.to_dtype(self.options.dtype)?.to_device(&self.options.device)?)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use anyhow::Result;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use flow_sdk::{Descriptor, Layout};
 
 use super::run::{Ending, Run};
 use super::subject::Subject;
 use crate::cell::Cell;
-use crate::host::{CountedTarget, HostFlow, PluginError};
+use crate::host::{CountedTarget, HostFlow, PluginError, TensorOptions};
 use crate::measure::{Evaluation, Evaluator};
 use crate::results::Figures;
 use crate::streams::{Purpose, seed_for};
@@ -26,9 +26,9 @@ pub(super) struct FlowSubject {
 }
 
 impl FlowSubject {
-    pub(super) fn new(flow: HostFlow, target: Rc<CountedTarget>, cell: &Cell, dtype: DType) -> Self {
-        let objective = Objective::new(cell.train.objective, Rc::clone(&target), dtype);
-        let evaluator = Evaluator::new(target, dtype, cell.seed, cell.eval.iw_samples);
+    pub(super) fn new(flow: HostFlow, target: Rc<CountedTarget>, cell: &Cell, options: TensorOptions) -> Self {
+        let objective = Objective::new(cell.train.objective, Rc::clone(&target), options.clone());
+        let evaluator = Evaluator::new(target, options, cell.seed, cell.eval.iw_samples);
         Self { flow, objective, evaluator }
     }
 

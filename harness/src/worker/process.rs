@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::{Link, ParentLink, run};
-use crate::cell::Cell;
+use crate::cell::{Cell, DeviceKind};
 use crate::results::{CellFolder, peak_rss_bytes, write_atomically};
 
 /// A worker's log may grow to this, and so may any other file it writes.
@@ -35,6 +35,9 @@ pub struct WorkerArgs {
     /// Concurrent cells, to be recorded.
     #[arg(long)]
     pub jobs: usize,
+    /// Which CUDA device, where the cell is for one.
+    #[arg(long, default_value_t = 0)]
+    pub ordinal: usize,
     /// Threads it was given, to be recorded.
     #[arg(long)]
     pub threads: usize,
@@ -53,8 +56,6 @@ pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
 pub fn main(args: &WorkerArgs) -> Result<u8> {
     // A parent that is killed takes its workers with it, stopped ones too.
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
-    // The parent watches resident memory; this stops what grows faster than it looks.
-    setrlimit(Resource::RLIMIT_DATA, args.memory, args.memory).context("memory limit")?;
     setrlimit(Resource::RLIMIT_FSIZE, FILE_LIMIT, FILE_LIMIT).context("file size limit")?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core dumps")?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -64,8 +65,13 @@ pub fn main(args: &WorkerArgs) -> Result<u8> {
     let folder = CellFolder::at(&args.folder);
     let text = std::fs::read(folder.cell()).with_context(|| folder.cell().display().to_string())?;
     let cell: Cell = serde_json::from_slice(&text).with_context(|| folder.cell().display().to_string())?;
+    // The parent watches resident memory; this stops what grows faster than it looks. CUDA's driver reserves address space by the
+    // terabyte, and would fail.
+    if cell.device == DeviceKind::Cpu {
+        setrlimit(Resource::RLIMIT_DATA, args.memory, args.memory).context("memory limit")?;
+    }
     let mut link = ParentLink::open(stop)?;
-    let result = pool(args.threads)?.install(|| run(&cell, &args.plugin, &folder, &mut link))?;
+    let result = pool(args.threads)?.install(|| run(&cell, &args.plugin, &folder, &mut link, args.ordinal))?;
     let Some(mut outcome) = result else { return Ok(STOPPED) };
     outcome.started_utc = Some(started_utc);
     outcome.wall_s = Some(started.elapsed().saturating_sub(link.paused()).as_secs_f64());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context, Result};
-use candle_core::DType;
+use candle_core::Device;
 
 use super::Link;
 use super::flow::FlowSubject;
@@ -12,7 +12,7 @@ use super::run::Run;
 use super::sampler::SamplerSubject;
 use super::subject::Subject;
 use crate::cell::Cell;
-use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, sha256_of};
+use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, TensorOptions, sha256_of};
 use crate::results::CellFolder;
 use crate::streams::{Purpose, seed_for};
 use crate::train::{Checkpoint, Groups, Record, Trainer};
@@ -23,6 +23,7 @@ impl<'a> Run<'a> {
         plugin: &Path,
         folder: &'a CellFolder,
         link: &'a mut dyn Link,
+        device: Device,
     ) -> Result<(Self, Box<dyn Subject>)> {
         let found = sha256_of(plugin)?;
         if found != cell.plugin_sha256 {
@@ -32,21 +33,22 @@ impl<'a> Run<'a> {
         let library = Library::open(plugin)?;
         let target = targets::registry::build(&cell.target.name, &cell.target.params).context("target")?;
         let target = Rc::new(CountedTarget::new(target));
-        let dtype = DType::from(cell.dtype);
+        let options = TensorOptions { dtype: cell.dtype.into(), device };
         let subject: Box<dyn Subject> = match (&cell.sampling, cell.train.esjd) {
             (Some(sampling), Some(esjd)) => {
-                let sampler = HostSampler::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
+                let sampler = HostSampler::create(&library, &cell.flow.params, options.clone(), Rc::clone(&target))?;
                 Box::new(SamplerSubject::new(sampler, Rc::clone(&target), sampling.clone(), esjd))
             }
             _ => {
-                let flow = HostFlow::create(&library, &cell.flow.params, dtype, Rc::clone(&target))?;
-                Box::new(FlowSubject::new(flow, Rc::clone(&target), cell, dtype))
+                let flow = HostFlow::create(&library, &cell.flow.params, options.clone(), Rc::clone(&target))?;
+                Box::new(FlowSubject::new(flow, Rc::clone(&target), cell, options.clone()))
             }
         };
         let layout = subject.layout().clone();
         let groups = Groups::of(&layout);
         let id = cell.id();
-        let checkpoint = Checkpoint::read(&folder.checkpoint(), &id, &cell.train, cell.seed).unwrap_or_else(|error| {
+        let checkpoint = Checkpoint::read(&folder.checkpoint(), &id, &cell.train, cell.seed, &options.device);
+        let checkpoint = checkpoint.unwrap_or_else(|error| {
             log::warn!("{error:#}");
             None
         });
@@ -62,6 +64,7 @@ impl<'a> Run<'a> {
         };
         target.set_evaluations(record.target_evals);
         let last_elbo = None;
-        Ok((Self { cell, id, folder, link, layout, groups, target, trainer, record, last_elbo }, subject))
+        let device = options.device;
+        Ok((Self { cell, id, folder, link, device, layout, groups, target, trainer, record, last_elbo }, subject))
     }
 }

@@ -20,11 +20,12 @@ pub(super) fn flow(subject: &FlowSubject, run: &mut Run<'_>, figures: &mut Figur
     let (layout, groups) = (&run.layout, &run.groups);
     let draws = run.cell.eval.draws.max(batch);
     let seed = seed_for(run.cell.seed, Purpose::Throughput, 0);
-    let params = run.trainer.params.clone();
+    let (params, device) = (run.trainer.params.clone(), run.device.clone());
     let mut measured = None;
     let mut work = || {
-        let train = measure(batch, || scratch.step(layout, groups, |at| objective.gradient(flow, at)).map(drop))?;
-        let sample = measure(draws, || Ok(flow.sample(&params, seed, draws).map(drop)?))?;
+        let train =
+            measure(batch, &device, || scratch.step(layout, groups, |at| objective.gradient(flow, at)).map(drop))?;
+        let sample = measure(draws, &device, || Ok(flow.sample(&params, seed, draws).map(drop)?))?;
         measured = Some((train, sample));
         Ok(())
     };
@@ -47,19 +48,19 @@ pub(super) fn sampler(subject: &SamplerSubject, run: &mut Run<'_>, figures: &mut
     let (layout, groups, batch) = (&run.layout, &run.groups, run.cell.train.batch);
     let (sampler, params) = (&subject.sampler, run.trainer.params.clone());
     let from = run.target.without_counting(|| sampler.place(x, Tempering::None))?;
-    let chains = x.dim(0)?;
+    let (chains, device) = (x.dim(0)?, run.device.clone());
     let mut measured = None;
     let mut work = || {
         let mut seed = seed_for(run.cell.seed, Purpose::Throughput, 0);
         let mut at = from.clone();
-        let sample = measure(chains, || {
+        let sample = measure(chains, &device, || {
             seed = seed.wrapping_add(1);
             at = sampler.transition(&params, &at, seed, Tempering::None)?.next;
             Ok(())
         })?;
         let train = if scratch.train.steps > 0 {
             let step = || scratch.step(layout, groups, |at| Ok(subject.objective.gradient(sampler, at)?.0)).map(drop);
-            Some(measure(batch, step)?)
+            Some(measure(batch, &device, step)?)
         } else {
             None
         };

@@ -1,6 +1,6 @@
 //! Laws of kernels: the tensor definition and the loops on slices are one density, at every level of vector instructions.
 
-mod scale;
+pub mod scale;
 
 use flow_kernels::philox::Stream;
 use flow_kernels::real::Real;
@@ -11,7 +11,7 @@ use crate::{Row, matrix, numbers, table};
 use scale::scales;
 
 /// Value, gradient and Hessian-vector product.
-type Results<T> = [Vec<T>; 3];
+pub type Results<T> = [Vec<T>; 3];
 
 /// In double precision to 1e-12 of the scale, in single to 16 ε of it: the roundings that [`crate::precision`] allows the
 /// definition itself. Where the scale does not fit the element type only panics are looked for.
@@ -35,7 +35,7 @@ fn kernels_are_their_definitions() {
     }
 }
 
-fn compare<T: Real>(
+pub fn compare<T: Real>(
     label: &str,
     exact: &Results<f64>,
     found: &Results<T>,
@@ -168,7 +168,7 @@ impl<'a> Slices<'a> {
 
 /// Where kernels are compared, all representable in f32: draws of a standard normal and of the target, the origin, and far
 /// out along axes and diagonals.
-fn places(row: &Row) -> Vec<f64> {
+pub fn places(row: &Row) -> Vec<f64> {
     let dim = row.dim();
     let mut points = normal(dim, 32, 3);
     points.extend(row.exact().map(|exact| exact.draw(4, 40)).unwrap_or_default());
@@ -182,7 +182,7 @@ fn places(row: &Row) -> Vec<f64> {
     points.into_iter().map(|x| f64::from(x as f32)).collect()
 }
 
-fn normal(dim: usize, n: usize, seed: u64) -> Vec<f64> {
+pub fn normal(dim: usize, n: usize, seed: u64) -> Vec<f64> {
     let mut stream = Stream::substream(seed, 0);
     (0..n * dim).map(|_| stream.normal()).collect()
 }
@@ -191,6 +191,6 @@ fn cast<T: Real>(numbers: &[f64]) -> Vec<T> {
     numbers.iter().map(|&number| T::of(number)).collect()
 }
 
-fn bits<T: Real>(numbers: &[T]) -> Vec<u64> {
+pub fn bits<T: Real>(numbers: &[T]) -> Vec<u64> {
     numbers.iter().map(|number| number.wide().to_bits()).collect()
 }

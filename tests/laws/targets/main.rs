@@ -1,5 +1,6 @@
 //! Laws of target densities: each one check over every registered target.
 
+mod cuda;
 mod derivatives;
 mod draws;
 mod kernels;

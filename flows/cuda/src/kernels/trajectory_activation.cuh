@@ -24,7 +24,7 @@ __device__ __forceinline__ float log_1p_unit(float e) {
 __device__ __forceinline__ double log_1p_unit(double e) { return log1p(e); }
 
 // a(z), a′(z), a″(z); not inlined: calls cost little beside what is called, and kernels stay small.
-template <typename T> __device__ __attribute__((noinline)) Activated<T> activate(unsigned function, T z) {
+template <typename T> __device__ __noinline__ Activated<T> activate(unsigned function, T z) {
   const T one = T(1), size = fabs(z);
   if (function == TANH) {
     const T e = exp(-(size + size)), t = copysign(quotient(one - e, one + e), z), slope = one - t * t;
@@ -36,7 +36,7 @@ template <typename T> __device__ __attribute__((noinline)) Activated<T> activate
 }
 
 // a′(z).
-template <typename T> __device__ __attribute__((noinline)) T slope(unsigned function, T z) {
+template <typename T> __device__ __noinline__ T slope(unsigned function, T z) {
   const T one = T(1), size = fabs(z);
   if (function == TANH) {
     const T e = exp(-(size + size)), t = quotient(one - e, one + e);

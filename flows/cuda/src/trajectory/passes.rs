@@ -1,13 +1,13 @@
 //! The launches of a trajectory's passes.
 
+use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::driver::LaunchConfig;
-use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute as Ask, CUfunction_attribute_enum as Allow};
-use candle_core::cuda_backend::{CudaFunc, WrapErr};
+use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute as Ask;
 use candle_core::{CudaDevice, DType, Result, Tensor};
 
 use super::plan::Plan;
 use super::planned::Planned;
-use crate::launch::{Module, address, launch, module, uninitialised};
+use crate::launch::{Kernel, Module, address, launch, module, uninitialised};
 
 const SINGLE: Module = module!("trajectory_f32");
 const DOUBLE: Module = module!("trajectory_f64");
@@ -166,13 +166,13 @@ fn shared_bytes(plan: &Plan, pass: Pass, points: usize, dtype: DType) -> usize {
     2 * 16 * 512 + 2 * 4 * 512 + points * rows * dtype.size_in_bytes() + 8 * doubles
 }
 
-fn kernel(device: &CudaDevice, pass: &str, cut: Cut, dtype: DType) -> Result<CudaFunc> {
+fn kernel(device: &CudaDevice, pass: &str, cut: Cut, dtype: DType) -> Result<Kernel> {
     let kernel = entry(device, &format!("trajectory_{pass}_{}", cut.points), dtype)?;
-    kernel.set_attribute(Allow::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, cut.bytes as i32).w()?;
+    kernel.allow_shared(cut.bytes)?;
     Ok(kernel)
 }
 
-fn entry(device: &CudaDevice, name: &str, dtype: DType) -> Result<CudaFunc> {
+fn entry(device: &CudaDevice, name: &str, dtype: DType) -> Result<Kernel> {
     let module = if dtype == DType::F64 { DOUBLE } else { SINGLE };
     module.kernel(device, name, dtype)
 }

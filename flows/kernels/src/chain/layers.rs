@@ -9,8 +9,20 @@ use super::block::{FOLDED, LANES, Lanes, gather, scatter};
 use crate::real::Real;
 use crate::simd::Level;
 
+/// Layers that other devices have kernels for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Planar`](super::Planar).
+    Planar,
+    /// [`Radial`](super::Radial).
+    Radial,
+}
+
 /// A chain of invertible layers with their parameters, constrained.
 pub trait Layers<T: Real>: Default {
+    /// What other devices know them as.
+    const KIND: Option<Kind> = None;
+
     /// Takes the parameters of `layers` layers in `dim` dimensions, in the flow's layout.
     fn constrain(&mut self, params: &[T], layers: usize, dim: usize);
 

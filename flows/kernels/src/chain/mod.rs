@@ -6,6 +6,6 @@ mod planar;
 mod radial;
 
 pub use block::{FOLDED, LANES, Lanes, gather, map, map2, map3, scatter};
-pub use layers::{Block, Layers, Way, pull, push};
+pub use layers::{Block, Kind, Layers, Way, pull, push};
 pub use planar::Planar;
 pub use radial::Radial;

@@ -8,7 +8,7 @@
 //! that is infinite, which a sum of four logarithms would not be.
 
 use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
-use super::layers::{Layers, logarithm_is_due};
+use super::layers::{Kind, Layers, logarithm_is_due};
 use crate::real::Real;
 use crate::simd::{Level, Portable};
 
@@ -42,6 +42,8 @@ impl<T: Real> Planar<T> {
 }
 
 impl<T: Real> Layers<T> for Planar<T> {
+    const KIND: Option<Kind> = Some(Kind::Planar);
+
     fn constrain(&mut self, params: &[T], layers: usize, dim: usize) {
         self.dim = dim;
         let (w, rest) = params.split_at(layers * dim);

@@ -10,7 +10,7 @@
 //! their logarithms are taken, which is infinite where four in a row are below 10⁻⁹ (f32).
 
 use super::block::{FOLDED, LANES, Lanes, add_folded, map, map2, map3, total};
-use super::layers::{Layers, logarithm_is_due};
+use super::layers::{Kind, Layers, logarithm_is_due};
 use crate::real::Real;
 use crate::simd::{Level, Portable};
 
@@ -72,6 +72,8 @@ impl<T: Real> Radial<T> {
 }
 
 impl<T: Real> Layers<T> for Radial<T> {
+    const KIND: Option<Kind> = Some(Kind::Radial);
+
     fn constrain(&mut self, params: &[T], layers: usize, dim: usize) {
         self.dim = dim;
         let (centres, rest) = params.split_at(layers * dim);

@@ -69,7 +69,7 @@ pub struct Text {
 pub struct Call {
     /// Size of this struct as the host knows it.
     pub struct_size: usize,
-    /// CUDA stream that orders the views of this call; null on the processor.
+    /// CUDA stream that orders the views of this call, where they are on a CUDA device.
     pub stream: *mut c_void,
     /// Receives the message of a call that fails.
     pub message: Text,

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use super::cotangents::ask;
-use super::flow::{density, sample};
+use super::flow::{defined, defined_density, density_by, sample_by};
 use super::guard::guard;
 use super::instance::{OfFlow, live};
 use crate::abi::{self, Call, DECLINED, DLTensor};
@@ -24,11 +24,13 @@ pub unsafe extern "C" fn fused_sample<F: Fused>(
 ) -> i32 {
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if tape.is_null() && live::<OfFlow<F>>(instance).is_ok_and(|flow| flow.0.is_fused()) {
-            sample_rows::<F>(instance, params, seed, 0, x, log_q, call)
-        } else {
-            sample::<F>(instance, params, seed, x, log_q, tape, call)
+        if tape.is_null() && !declines::<F>(instance) {
+            return sample_rows::<F>(instance, params, seed, 0, x, log_q, call);
         }
+        sample_by::<F>(instance, params, x, log_q, tape, call, |flow, flat, n, taped| match flow.on_device() {
+            Some(kernels) => kernels.sample(flat, seed, n, taped),
+            None => defined(flow, flat, seed, n, taped),
+        })
     }
 }
 
@@ -143,7 +145,12 @@ pub unsafe extern "C" fn fused_density<F: FusedDensity>(
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
         if !tape.is_null() || declines::<F>(instance) {
-            return density::<F>(instance, params, x, seed, log_q, tape, call);
+            return density_by::<F>(instance, params, x, log_q, tape, call, |flow, flat, x, taped| {
+                match flow.on_device() {
+                    Some(kernels) => kernels.density(flat, x, seed, taped),
+                    None => defined_density(flow, flat, x, seed, taped),
+                }
+            });
         }
         guard(call, || {
             let flow = &live::<OfFlow<F>>(instance)?.0;
@@ -200,13 +207,13 @@ fn cotangents<T: Element>(pull: &abi::Pull, dim: usize, rows: Rows<'_, T>) -> Re
     ask(pull, dim, (rows.x, rows.log_q), (rows.grad_x, rows.grad_log_q))
 }
 
-/// Whether a live instance has no kernels; what is wrong with one that is not live, the call itself says.
+/// Whether a live instance has no kernels on the processor, where it is to work; what is wrong with one that is not live, the call itself says.
 ///
 /// # Safety
 /// As [`live`].
 unsafe fn declines<F: Fused>(instance: *mut c_void) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { live::<OfFlow<F>>(instance) }.is_ok_and(|flow| !flow.0.is_fused())
+    unsafe { live::<OfFlow<F>>(instance) }.is_ok_and(|flow| !flow.0.setup().device.is_cpu() || !flow.0.is_fused())
 }
 
 /// Kernels index by these lengths.

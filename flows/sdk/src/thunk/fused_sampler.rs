@@ -38,7 +38,7 @@ pub unsafe extern "C" fn transition_rows<S: FusedSampler>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !sampler.0.is_fused()) {
+        if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !on_rows(&sampler.0)) {
             return DECLINED;
         }
         guard(call, || {
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn transition_gradient<S: FusedTrained>(
     }
     // SAFETY: the host passes a live instance and valid pointers.
     unsafe {
-        if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !sampler.0.is_fused()) {
+        if live::<OfSampler<S>>(instance).is_ok_and(|sampler| !on_rows(&sampler.0)) {
             return DECLINED;
         }
         guard(call, || {
@@ -97,6 +97,11 @@ pub unsafe extern "C" fn transition_gradient<S: FusedTrained>(
             by_dtype!(params, run::<S>(sampler, views, at, pull, grad_params))
         })
     }
+}
+
+/// Rows are slices: of instances on the processor, with kernels.
+fn on_rows<S: FusedSampler>(sampler: &S) -> bool {
+    sampler.is_fused() && sampler.setup().device.is_cpu()
 }
 
 type Views =

@@ -7,10 +7,10 @@ use candle_core::{Device, Tensor};
 use serde::de::DeserializeOwned;
 
 use super::guard::guard;
-use crate::abi::{self, Call, DEVICE_CPU, DLTensor, Text};
+use crate::abi::{self, Call, DEVICE_CPU, DEVICE_CUDA, DLDevice, DLTensor, Text};
 use crate::text::answer;
 use crate::view::{copy_in, copy_out, dtype};
-use crate::{Error, Flow, Layout, Result, Sampler, Setup, Target};
+use crate::{Error, Flow, Layout, Result, Sampler, Setup, Target, cuda_device};
 
 /// Something with parameters, made for a target.
 pub trait Instance: Sized {
@@ -78,13 +78,10 @@ pub unsafe extern "C" fn create<I: Instance>(
     unsafe {
         guard(call, || {
             let setup = setup.as_ref().ok_or_else(|| Error::View("null setup".into()))?;
-            if setup.device.device_type != DEVICE_CPU {
-                return Err(Error::Message("this build of the plugin has no CUDA".into()));
-            }
             let setup = Setup {
                 dim: setup.dim as usize,
                 dtype: dtype(setup.dtype)?,
-                device: Device::Cpu,
+                device: device(setup.device)?,
                 target: Target::from_raw(setup.target),
             };
             let config = if config_length == 0 { b"{}" } else { std::slice::from_raw_parts(config, config_length) };
@@ -94,6 +91,15 @@ pub unsafe extern "C" fn create<I: Instance>(
             *instance = Box::into_raw(Box::new(made)).cast();
             Ok(())
         })
+    }
+}
+
+/// The device that a host names.
+fn device(named: DLDevice) -> Result<Device> {
+    match (named.device_type, usize::try_from(named.device_id)) {
+        (DEVICE_CPU, _) => Ok(Device::Cpu),
+        (DEVICE_CUDA, Ok(ordinal)) => Ok(cuda_device(ordinal)?),
+        (kind, _) => Err(Error::Message(format!("no device number {} of type {kind} is known", named.device_id))),
     }
 }
 

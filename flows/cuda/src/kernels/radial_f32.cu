@@ -1,0 +1,5 @@
+// Chains of radial layers, single precision: a module of its own, since a module is compiled whole when it is loaded.
+
+#include "radial.cuh"
+
+LAYERS(Radial, radial, float, f32)
