@@ -17,5 +17,7 @@ pub mod noise;
 #[cfg(feature = "cuda")]
 pub mod optimiser;
 pub mod targets;
+mod trajectory;
 
 pub use device::{Properties, device, devices, peak_bytes, properties};
+pub use trajectory::trajectory;
