@@ -116,7 +116,7 @@ impl Bijection for Planar {
         let mut x = z.clone();
         let mut dets = Vec::with_capacity(self.layers);
         for k in 0..self.layers {
-            let tanh = x.matmul(&layers.w.narrow(1, k, 1)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?.tanh()?;
+            let tanh = x.matmul(&layers.column(k)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?.tanh()?;
             x = (&x + tanh.broadcast_mul(&layers.u_hat.narrow(0, k, 1)?)?)?;
             dets.push(layers.det(k, &tanh)?);
         }
@@ -130,7 +130,7 @@ impl Inverse for Planar {
         let mut z = x.clone();
         let mut dets = Vec::with_capacity(self.layers);
         for k in (0..self.layers).rev() {
-            let c = z.matmul(&layers.w.narrow(1, k, 1)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?;
+            let c = z.matmul(&layers.column(k)?)?.broadcast_add(&layers.b.narrow(0, k, 1)?)?;
             let tanh = inverse::solve(&layers.s.narrow(0, k, 1)?, &c)?.tanh()?;
             z = (&z - tanh.broadcast_mul(&layers.u_hat.narrow(0, k, 1)?)?)?;
             dets.push(layers.det(k, &tanh)?);
@@ -148,6 +148,11 @@ impl Layers {
         let along = ((&s - &wu)? / w.sqr()?.sum(D::Minus1)?)?.unsqueeze(1)?;
         let u_hat = (u + w.broadcast_mul(&along)?)?;
         Ok(Self { w: w.t()?.contiguous()?, u_hat, b, s, s_plus })
+    }
+
+    /// w of layer k, `[d, 1]`. Products on CUDA devices take no strides of other rows.
+    fn column(&self, k: usize) -> Result<Tensor> {
+        Ok(self.w.narrow(1, k, 1)?.contiguous()?)
     }
 
     /// det of layer k where its hyperbolic tangent is `tanh` `[n, 1]`.
