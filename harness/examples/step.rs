@@ -1,7 +1,7 @@
 //! One workload by the means of `harness run`, for measuring it beside other programs: the plugin behind its edge, the
 //! harness's own loop. Reads numbers of steps from standard input, answers with the seconds that they took.
 //!
-//! `step WORKLOAD [--threads N] [--batch N] [--params JSON] [--target JSON] [--dump FILE]`; the middle ones change a workload, a
+//! `step WORKLOAD [--device cpu|cuda] [--threads N] [--batch N] [--params JSON] [--target JSON] [--dump FILE]`; the middle ones change a workload, a
 //! target is `{name: parameters}`; a dump has one step's inputs and results as JSON, for others to check theirs.
 
 use std::io::{BufRead, Write};
@@ -10,12 +10,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use flow_kernels::noise;
 use flow_kernels::philox::{Stream, derive_seed};
 use flow_sdk::{Base, Layout, Point};
 use harness::cell::{self, Optimizer, Schedule, Train};
-use harness::host::{CountedTarget, HostFlow, HostSampler, Library, Tempering};
+use harness::host::{CountedTarget, HostFlow, HostSampler, Library, Tempering, TensorOptions};
 use harness::schedule::KEEP_MEMORY;
 use harness::streams::{Purpose, seed_for};
 use harness::train::{self, Esjd, Groups, Objective, Trainer};
@@ -102,10 +102,16 @@ fn main() -> Result<()> {
         let named: Map<String, Value> = serde_json::from_str(target).context("--target")?;
         (workload.target, workload.target_params) = named.into_iter().next().context("--target names none")?;
     }
-    pool(threads.parse()?)?.install(|| run(&workload, dump.map(String::as_str)))
+    let device = match option("--device").map_or("cpu", String::as_str) {
+        "cpu" => Device::Cpu,
+        "cuda" => flow_cuda::device(0)?,
+        other => bail!("no device `{other}`: cpu, cuda"),
+    };
+    pool(threads.parse()?)?.install(|| run(&workload, &device, dump.map(String::as_str)))
 }
 
-fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
+fn run(workload: &Workload, device: &Device, dump: Option<&str>) -> Result<()> {
+    let options = TensorOptions { dtype: DType::F32, device: device.clone() };
     let directory =
         std::env::current_exe()?.parent().and_then(|examples| examples.parent()).context("no parent")?.to_path_buf();
     let library = Library::open(&directory.join(format!("lib{}.so", workload.plugin.replace('-', "_"))))?;
@@ -115,17 +121,17 @@ fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
     let params = map(&workload.params)?;
     match (workload.plugin, library.flow().is_some()) {
         (_, true) => {
-            let flow = HostFlow::create(&library, &params, DType::F32, Rc::clone(&target))?;
-            let objective = Objective::new(workload.objective, Rc::clone(&target), DType::F32);
+            let flow = HostFlow::create(&library, &params, options.clone(), Rc::clone(&target))?;
+            let objective = Objective::new(workload.objective, Rc::clone(&target), options);
             if let Some(path) = dump {
                 return dump_flow(&flow, &target, workload, path);
             }
             let mut trainer = trainer(workload, flow.init(SEED)?)?;
             let (layout, groups) = (flow.layout().clone(), Groups::of(flow.layout()));
-            serve(|| trainer.step(&layout, &groups, |at| objective.gradient(&flow, at)).map(drop))
+            serve(device, || trainer.step(&layout, &groups, |at| objective.gradient(&flow, at)).map(drop))
         }
         ("hmc", _) => {
-            let sampler = HostSampler::create(&library, &params, DType::F32, Rc::clone(&target))?;
+            let sampler = HostSampler::create(&library, &params, options, Rc::clone(&target))?;
             let params = sampler.init(SEED)?;
             let x = exact(&target, workload.batch)?;
             let mut at = sampler.place(&x, Tempering::None)?;
@@ -133,21 +139,21 @@ fn run(workload: &Workload, dump: Option<&str>) -> Result<()> {
                 return dump_hmc(&sampler, &params, &at, workload, path);
             }
             let mut step = 0;
-            serve(|| {
+            serve(device, || {
                 at = sampler.transition(&params, &at, seed_for(SEED, Purpose::Chain, step), Tempering::None)?.next;
                 step += 1;
                 Ok(())
             })
         }
         _ => {
-            let sampler = HostSampler::create(&library, &params, DType::F32, Rc::clone(&target))?;
+            let sampler = HostSampler::create(&library, &params, options, Rc::clone(&target))?;
             let objective = Esjd::new(cell::Esjd { scale: SCALE, burn_in: BURN_IN }, 1.0, target.uncounted().dim());
             let mut trainer = trainer(workload, sampler.init(SEED)?)?;
             let (layout, groups) = (sampler.layout().clone(), Groups::of(sampler.layout()));
             if let Some(path) = dump {
                 return dump_learnt(&sampler, &objective, workload.batch, path);
             }
-            serve(|| trainer.step(&layout, &groups, |at| Ok(objective.gradient(&sampler, at)?.0)).map(drop))
+            serve(device, || trainer.step(&layout, &groups, |at| Ok(objective.gradient(&sampler, at)?.0)).map(drop))
         }
     }
 }
@@ -168,7 +174,7 @@ fn trainer(workload: &Workload, params: Tensor) -> Result<Trainer> {
 }
 
 /// The protocol: warm up, say `ready`, then steps by the number.
-fn serve(mut step: impl FnMut() -> Result<()>) -> Result<()> {
+fn serve(device: &Device, mut step: impl FnMut() -> Result<()>) -> Result<()> {
     (0..WARM_UP).try_for_each(|_| step())?;
     let mut out = std::io::stdout();
     writeln!(out, "ready")?;
@@ -177,6 +183,7 @@ fn serve(mut step: impl FnMut() -> Result<()>) -> Result<()> {
         let steps: usize = line?.trim().parse()?;
         let started = Instant::now();
         (0..steps).try_for_each(|_| step())?;
+        device.synchronize()?;
         writeln!(out, "{}", started.elapsed().as_secs_f64())?;
         out.flush()?;
     }
@@ -185,20 +192,21 @@ fn serve(mut step: impl FnMut() -> Result<()>) -> Result<()> {
 
 fn exact(target: &CountedTarget, n: usize) -> Result<Tensor> {
     let draws = target.uncounted().exact_draws().context("the target has exact draws")?.draw(SEED, n);
-    Ok(Tensor::from_vec(draws, (n, target.uncounted().dim()), &candle_core::Device::Cpu)?.to_dtype(DType::F32)?)
+    Ok(Tensor::from_vec(draws, (n, target.uncounted().dim()), &Device::Cpu)?.to_dtype(DType::F32)?)
 }
 
 fn dump_flow(flow: &HostFlow, target: &Rc<CountedTarget>, workload: &Workload, path: &str) -> Result<()> {
     let (params, seed, n) =
         (moved(&flow.init(SEED)?, flow.layout())?, seed_for(SEED, Purpose::Train, 0), workload.batch);
     let draws = flow.sample(&params, seed, n)?;
-    let objective = Objective::new(workload.objective, Rc::clone(target), DType::F32);
+    let options = TensorOptions { dtype: DType::F32, device: params.device().clone() };
+    let objective = Objective::new(workload.objective, Rc::clone(target), options);
     let at = train::At { params: &params, chains: &mut None, seed, batch: n, beta: 1.0 };
     let grad = objective.gradient(flow, at)?;
     let log_gamma = target.uncounted().log_density(&draws.x)?;
     let loss = (&draws.log_q - log_gamma)?.mean_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
     let dim = if workload.plugin == "hamiltonian" { 2 * draws.x.dim(1)? } else { draws.x.dim(1)? };
-    let noise = Base::Gaussian.draw(seed, n, dim, DType::F32, &candle_core::Device::Cpu)?;
+    let noise = Base::Gaussian.draw(seed, n, dim, DType::F32, &Device::Cpu)?;
     let named = |flat: &Tensor| by_name(flow.layout(), flat);
     let dump = json!({
         "workload": path, "params": named(&params)?, "noise": nested(&noise)?, "x": nested(&draws.x)?,
@@ -212,7 +220,7 @@ fn dump_hmc(sampler: &HostSampler, params: &Tensor, at: &Point, workload: &Workl
     let step = sampler.transition(params, at, seed, Tempering::None)?;
     let dim = at.x.dim(1)?;
     // The plugin's momenta are the first of a transition's streams.
-    let p = Base::Gaussian.draw(derive_seed(seed, 1, 0), workload.batch, dim, DType::F32, &candle_core::Device::Cpu)?;
+    let p = Base::Gaussian.draw(derive_seed(seed, 1, 0), workload.batch, dim, DType::F32, &Device::Cpu)?;
     let dump = json!({
         "x": nested(&at.x)?, "p": nested(&p)?, "step_size": workload.params["step_size"],
         "n_steps": workload.params["n_steps"], "proposal": nested(&step.proposal)?, "accept": nested(&step.accept)?,
@@ -222,7 +230,7 @@ fn dump_hmc(sampler: &HostSampler, params: &Tensor, at: &Point, workload: &Workl
 
 fn dump_learnt(sampler: &HostSampler, objective: &Esjd, batch: usize, path: &str) -> Result<()> {
     let params = moved(&sampler.init(SEED)?, sampler.layout())?;
-    let (seed, dim, cpu) = (seed_for(SEED, Purpose::Train, 0), 2, candle_core::Device::Cpu);
+    let (seed, dim, cpu) = (seed_for(SEED, Purpose::Train, 0), 2, Device::Cpu);
     // The running chains start in the base, which is the objective's second stream, the others are its first.
     let base = |stream: u64| Base::Gaussian.draw(derive_seed(seed, stream, 0), batch, dim, DType::F32, &cpu);
     let x = Tensor::cat(&[base(2)?, base(1)?], 0)?;

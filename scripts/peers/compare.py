@@ -2,6 +2,7 @@
 
     compare.py [--threads 1] [--rounds 15] [--only planar-8 hmc] [--out results/peers]
     compare.py --sweep [--cells 12] [--only ours jax]
+    compare.py --device cuda [--rounds 15] [--out results/peers-cuda]
 
 A peer whose `--check` on a fresh dump of ours fails is reported as failed and not timed. Ours is the example `step`, which
 speaks the same protocol. Writes windows.csv, ratios.csv and ratios.md, or sweep.csv and what each program printed.
@@ -24,7 +25,9 @@ import protocol
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-STEP, HARNESS = ROOT / "target/release/examples/step", ROOT / "target/release/harness"
+# Where each device's build is.
+TARGET = {"cpu": ROOT / "target", "cuda": ROOT / "target/cuda"}
+HARNESS = TARGET["cpu"] / "release/harness"
 OURS = "ours"
 WINDOW_S, PAUSE_S = 0.3, 0.05
 
@@ -54,6 +57,31 @@ WORKLOADS: dict[str, dict[str, str]] = {
         "jax scan": "l2hmc_jax.py --scan",
         "torch": "l2hmc_torch.py",
         "torch compile": "l2hmc_torch.py --compile",
+    },
+}
+
+# What ours is told beside the name of a workload.
+OPTIONS: dict[str, list[str]] = {
+    "planar-32 of 65536": ["--batch", "65536"],
+    "hmc of 10000": ["--batch", "10000", "--target", '{"icg": {"dim": 100}}'],
+}
+# Large enough for a GPU.
+ON_CUDA: dict[str, dict[str, str]] = {
+    "nhf-8192": {
+        "jax": "nhf_jax.py --batch 8192",
+        "jax scan": "nhf_jax.py --batch 8192 --scan",
+        "torch": "nhf_torch.py --batch 8192",
+        "torch compile": "nhf_torch.py --batch 8192 --compile",
+    },
+    "planar-32 of 65536": {
+        "jax": "planar_jax.py --layers 32 --batch 65536",
+        "jax scan": "planar_jax.py --layers 32 --batch 65536 --scan",
+        "normflows": "planar_normflows.py --layers 32 --batch 65536",
+        "normflows compile": "planar_normflows.py --layers 32 --batch 65536 --compile",
+    },
+    "hmc of 10000": {
+        "blackjax": "hmc_blackjax.py --chains 10000 --dim 100",
+        "blackjax scan": "hmc_blackjax.py --chains 10000 --dim 100 --scan",
     },
 }
 
@@ -105,34 +133,35 @@ class Runner:
         return max(1, round(steps * WINDOW_S / seconds))
 
 
-def command(peer: str, threads: int) -> list[str]:
+def command(peer: str, threads: int, device: str = "cpu") -> list[str]:
     """A peer's, in this Python."""
     script, *rest = peer.split()
-    return [sys.executable, str(HERE / script), *rest, "--threads", str(threads)]
+    return [sys.executable, str(HERE / script), *rest, "--threads", str(threads), "--device", device]
 
 
-def passes(peer: str, threads: int, dump: Path) -> bool:
+def passes(peer: str, threads: int, device: str, dump: Path) -> bool:
     """Whether a peer computes from a dump what we did."""
-    done = subprocess.run([*command(peer, threads), "--check", str(dump)], cwd=HERE, capture_output=True, text=True)
+    done = subprocess.run([*command(peer, threads, device), "--check", str(dump)], cwd=HERE, capture_output=True, text=True)
     print(f"check of {peer}: {'passed' if done.returncode == 0 else 'FAILED'}\n{done.stdout}", file=sys.stderr)
     if done.returncode != 0:
         print(done.stderr[-2000:], file=sys.stderr)
     return done.returncode == 0
 
 
-def start(workload: str, threads: int) -> tuple[list[Runner], dict[str, str]]:
+def start(workload: str, threads: int, device: str) -> tuple[list[Runner], dict[str, str]]:
     """Ours and every peer that does not fail its check, warm; the status of all."""
-    ours = [str(STEP), workload, "--threads", str(threads)]
-    peers, status = WORKLOADS[workload], {}
+    step = TARGET[device] / "release/examples/step"
+    ours = [str(step), workload.split()[0], *OPTIONS.get(workload, []), "--threads", str(threads), "--device", device]
+    peers, status = (WORKLOADS | ON_CUDA)[workload], {}
     with tempfile.TemporaryDirectory() as folder:
-        dump = Path(folder) / f"{workload}.json"
+        dump = Path(folder) / "dump.json"
         subprocess.run([*ours, "--dump", str(dump)], check=True)
         for who, peer in peers.items():
-            status[who] = "ok" if passes(peer, threads, dump) else "failed"
+            status[who] = "ok" if passes(peer, threads, device, dump) else "failed"
     runners = [Runner(OURS, ours)]
     for who in [who for who in peers if status[who] != "failed"]:
         try:
-            runners.append(Runner(who, command(peers[who], threads)))
+            runners.append(Runner(who, command(peers[who], threads, device)))
         except Ended as ended:
             print(f"{workload}: {ended}", file=sys.stderr)
             status[who] = "failed"
@@ -187,8 +216,9 @@ def compare(args: argparse.Namespace) -> None:
     """Every workload asked for, one after another, all on the same processors."""
     protocol.limit_threads(args.threads)
     windows, rows = [], []
-    for workload in [name for name in WORKLOADS if not args.only or name in args.only]:
-        runners, status = start(workload, args.threads)
+    workloads = ON_CUDA if args.device == "cuda" else WORKLOADS
+    for workload in [name for name in workloads if not args.only or name in args.only]:
+        runners, status = start(workload, args.threads, args.device)
         found = list(rounds(workload, runners, args.rounds))
         for runner in runners:
             runner.close()
@@ -266,8 +296,9 @@ def sweep(args: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=sorted(TARGET), default="cpu", help="cuda: workloads large enough for a GPU")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--only", nargs="+", choices=[*WORKLOADS, *PROGRAMS], metavar="WORKLOAD")
+    parser.add_argument("--only", nargs="+", choices=[*WORKLOADS, *ON_CUDA, *PROGRAMS], metavar="WORKLOAD")
     parser.add_argument("--out", type=Path, default=ROOT / "results/peers")
     parser.add_argument("--sweep", action="store_true")
     parser.add_argument("--cells", type=int, default=12, help="at most 72")

@@ -1,6 +1,6 @@
 """Hamiltonian Monte Carlo on icg by blackjax.
 
-200 chains, 50 dimensions, 10 leapfrog steps, identity mass, fixed step size.
+200 chains, 50 dimensions if not told otherwise, 10 leapfrog steps, identity mass, fixed step size.
 Cabezas et al., "BlackJAX" (2024, arXiv 2402.10797): `blackjax.hmc`, a chain a lane of `vmap`. A step is one transition
 of all chains; its state keeps log γ and ∇ log γ, as ours does.
 `--scan`: the steps of a window are a loop inside one program.
@@ -9,7 +9,7 @@ The check puts the dump's momenta in place of blackjax's own draws and goes the 
 
 import protocol
 
-args = protocol.arguments(__doc__, "scan", chains=200, n_steps=10)
+args = protocol.arguments(__doc__, "scan", chains=200, dim=50, n_steps=10)
 
 from typing import Any  # noqa: E402
 
@@ -19,11 +19,11 @@ import jax.numpy as jnp  # noqa: E402
 from blackjax.mcmc import hmc, integrators, metrics  # noqa: E402
 from jax import random  # noqa: E402
 from step_jax import runner  # noqa: E402
-from targets_jax import TARGETS  # noqa: E402
+from targets_jax import icg  # noqa: E402
 
 Array = jax.Array
 STEP_SIZE = 0.1
-ICG = TARGETS["icg"]
+ICG = icg(args.dim)
 
 
 def log_density(x: Array) -> Array:

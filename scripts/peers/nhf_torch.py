@@ -87,6 +87,7 @@ def compute(dump: dict) -> protocol.Found:
 
 def main() -> None:
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     if args.check:
         protocol.check(args.check, compute)
     params = {name: value.requires_grad_() for name, value in init(args.hidden).items()}
@@ -99,7 +100,7 @@ def main() -> None:
             objective(params, torch.randn(args.batch, 2 * DIM)).backward()
             adam.step()
 
-    protocol.serve(run)
+    protocol.serve(protocol.on_torch_device(args.device, run))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ Found = dict[str, object]
 def arguments(description: str, *switches: str, **integers: int) -> argparse.Namespace:
     """Parses the command line, pins the process to its first `--threads` processors, and keeps freed memory.
 
-    `switches` are further flags, `integers` further options with their defaults.
+    `switches` are further flags, `integers` further options with their defaults. On a CUDA device a peer uses one, the first.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--check", type=Path, metavar="FILE")
     for name in switches:
         parser.add_argument(f"--{name}", action="store_true")
@@ -44,6 +45,8 @@ def arguments(description: str, *switches: str, **integers: int) -> argparse.Nam
     args = parser.parse_args()
     limit_threads(args.threads)
     keep_memory()
+    # Read by JAX when it is imported: a device that is not there is an error, never the processor in its place.
+    os.environ["JAX_PLATFORMS"] = args.device
     return args
 
 
@@ -62,6 +65,18 @@ def keep_memory() -> None:
     libc = ctypes.CDLL(None)
     for parameter, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**26)):
         libc.mallopt(parameter, value)
+
+
+def on_torch_device(device: str, run: Callable[[int], None]) -> Callable[[int], None]:
+    """`run` in PyTorch, which returns before a CUDA device has done its work."""
+    import torch
+
+    def waiting(n: int) -> None:
+        run(n)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return waiting
 
 
 def serve(run: Callable[[int], None]) -> None:

@@ -56,6 +56,7 @@ def gradients(flow: str, layers: list[nn.Module], params: dict[str, Tensor]) -> 
 
 def main(flow: str, args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
+    torch.set_default_device(args.device)
     target = TARGETS["u1"]
     base = nf.distributions.DiagGaussian(target.dim, trainable=False)
 
@@ -84,4 +85,4 @@ def main(flow: str, args: argparse.Namespace) -> None:
             reverse_kl(args.batch).backward()
             adam.step()
 
-    protocol.serve(run)
+    protocol.serve(protocol.on_torch_device(args.device, run))

@@ -148,6 +148,11 @@ def funnel(dim: int) -> Target:
     return Target(dim, log_density, draw)
 
 
+def icg(dim: int) -> Target:
+    """Ill-conditioned Gaussian."""
+    return diagonal(10.0 ** np.linspace(-1, 1, dim))
+
+
 TARGETS = {
     "u1": Target(2, u1_log_density, u1_draw),
     "u2": Target(2, u2_log_density, u2_draw),
@@ -155,6 +160,6 @@ TARGETS = {
     "u4": two_ridges(rise, (0.4, 0.35)),
     "gaussian": diagonal(np.ones(2)),
     "funnel": funnel(10),
-    "icg": diagonal(10.0 ** np.linspace(-1, 1, 50)),
+    "icg": icg(50),
     "scg": Target(2, scg_log_density),
 }

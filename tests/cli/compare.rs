@@ -95,10 +95,17 @@ impl Copy {
 
 /// Exit code and verdict.json.
 fn compare(base: &Path, head: &Path, gate: Option<&str>) -> (i32, Value) {
+    compare_across(base, head, gate, &[])
+}
+
+fn compare_across(base: &Path, head: &Path, gate: Option<&str>, across: &[&str]) -> (i32, Value) {
     let out = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::new("");
     let mut command = sandbox.harness("compare");
     command.arg(base).arg(head).arg("--out").arg(out.path());
+    for column in across {
+        command.args(["--across", column]);
+    }
     if let Some(gate) = gate {
         let file = out.path().join("gate.yaml");
         fs::write(&file, gate).unwrap();
@@ -153,6 +160,20 @@ fn what_did_not_change_passes() {
         }
     });
     assert_eq!(compare(results(), other.write(), None).0, 0);
+}
+
+#[test]
+fn cells_on_two_devices_are_paired_where_that_is_asked_for() {
+    let other = Copy::new();
+    let device = other.column("device");
+    let other = other.with_rows(|rows| rows.iter_mut().for_each(|row| row[device] = "cuda".into()));
+    let (code, verdict) = compare(results(), other.write(), None);
+    assert_eq!((code, &verdict["verdict"]), (13, &"incomparable".into()), "{verdict:#}");
+    let (code, verdict) = compare_across(results(), other.write(), None, &["device"]);
+    assert_eq!((code, &verdict["pairs"]), (0, &20.into()), "{verdict:#}");
+    let (code, verdict) = compare_across(results(), other.write(), None, &["devise"]);
+    assert_eq!(code, 13);
+    assert!(verdict["summary"].as_str().unwrap().contains("`devise` is no setting of both; they have device, dtype"));
 }
 
 /// A gate by ratios would take −100 → −100.0004 for nothing and −0.001 → −0.002 for a doubling; this one knows nats only.

@@ -6,6 +6,7 @@ mod c_plugins;
 mod compare;
 mod damage;
 mod determinism;
+mod devices;
 mod interrupt;
 mod new;
 mod plugins;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::WrapErr;
+use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute_enum;
 use candle_core::cuda_backend::cudarc::driver::{CudaFunction, CudaStream, DevicePtr, LaunchArgs};
 use candle_core::op::BackpropOp;
-use candle_core::{CudaDevice, CudaStorage, DType, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 /// A compiled file of kernels.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,12 @@ impl Kernel {
     /// A launch, to be given its arguments.
     pub(crate) fn builder(&self) -> LaunchArgs<'_> {
         self.stream.launch_builder(&self.function)
+    }
+
+    /// Lets launches have so much dynamic shared memory: without being asked, a device gives 48 KiB.
+    pub(crate) fn allow_shared(&self, bytes: usize) -> Result<()> {
+        let what = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        self.function.set_attribute(what, bytes as i32).w()
     }
 }
 
@@ -67,12 +75,17 @@ pub(crate) use launch;
 pub(crate) fn address(tensor: &Tensor) -> Result<u64> {
     let (storage, layout) = tensor.storage_and_layout();
     let Storage::Cuda(storage) = &*storage else { bail!("a tensor on {:?} given to a CUDA kernel", tensor.device()) };
+    address_in(storage, layout)
+}
+
+/// The same of an operand of a custom operation.
+pub(crate) fn address_in(storage: &CudaStorage, layout: &Layout) -> Result<u64> {
     if !layout.is_contiguous() {
         bail!("a kernel takes contiguous tensors, not {layout:?}");
     }
     let stream = storage.device().cuda_stream();
-    let bytes = (layout.start_offset() * tensor.dtype().size_in_bytes()) as u64;
-    let base = match tensor.dtype() {
+    let bytes = (layout.start_offset() * storage.dtype().size_in_bytes()) as u64;
+    let base = match storage.dtype() {
         DType::F32 => storage.as_cuda_slice::<f32>()?.device_ptr(&stream).0,
         DType::F64 => storage.as_cuda_slice::<f64>()?.device_ptr(&stream).0,
         DType::U32 => storage.as_cuda_slice::<u32>()?.device_ptr(&stream).0,
@@ -84,14 +97,19 @@ pub(crate) fn address(tensor: &Tensor) -> Result<u64> {
 /// A tensor for a kernel to write: its elements are whatever was there.
 pub(crate) fn uninitialised(device: &CudaDevice, shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     let shape = shape.into();
+    let storage = allocated(device, shape.elem_count(), dtype)?;
+    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+}
+
+/// The same as a custom operation returns it.
+pub(crate) fn allocated(device: &CudaDevice, count: usize, dtype: DType) -> Result<CudaStorage> {
     // The driver gives no memory of no bytes.
-    let count = shape.elem_count().max(1);
-    let storage = match dtype {
+    let count = count.max(1);
+    Ok(match dtype {
         // SAFETY: here and below, floats of any bits are floats; the caller's kernel writes them all.
         DType::F32 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f32>(count)? }, device.clone()),
         // SAFETY: as above.
         DType::F64 => CudaStorage::wrap_cuda_slice(unsafe { device.alloc::<f64>(count)? }, device.clone()),
         other => bail!("no kernel writes {other:?}"),
-    };
-    Ok(Tensor::from_storage(Storage::Cuda(storage), shape, BackpropOp::none(), false))
+    })
 }

@@ -5,6 +5,8 @@
 //! Without the feature `cuda` there is [`device`] only, which says so.
 
 #[cfg(feature = "cuda")]
+mod aligned;
+#[cfg(feature = "cuda")]
 pub mod chain;
 mod device;
 pub mod hmc;
@@ -15,5 +17,7 @@ pub mod noise;
 #[cfg(feature = "cuda")]
 pub mod optimiser;
 pub mod targets;
+mod trajectory;
 
 pub use device::{Properties, device, devices, peak_bytes, properties};
+pub use trajectory::trajectory;

@@ -126,16 +126,16 @@ impl Dynamics {
 
     /// (q, p) ↦ φ_T ∘ … ∘ φ_1 (q, p) with log |det|.
     pub fn forward(&self, params: &Params<'_>, state: &Tensor) -> Result<(Tensor, Tensor)> {
-        match self.fused(params, Way::Forward) {
-            Some(trajectory) => self.run_fused(trajectory, params, state),
+        match self.fused(params, Way::Forward, state)? {
+            Some(end) => Ok((end, no_log_det(state)?)),
             None => self.forward_by_definition(params, state),
         }
     }
 
     /// The inverse, with log |det| of the *forward* map at the point found.
     pub fn inverse(&self, params: &Params<'_>, state: &Tensor) -> Result<(Tensor, Tensor)> {
-        match self.fused(params, Way::Back) {
-            Some(trajectory) => self.run_fused(trajectory, params, state),
+        match self.fused(params, Way::Back, state)? {
+            Some(start) => Ok((start, no_log_det(state)?)),
             None => self.inverse_by_definition(params, state),
         }
     }
@@ -143,8 +143,8 @@ impl Dynamics {
     /// The chain from its last Hamiltonian to its first with −h in place of h. For a scheme that is not reversible this is
     /// *not* the inverse: published code takes it for one, and what comes of that can be studied here.
     pub fn forward_with_negated_step(&self, params: &Params<'_>, state: &Tensor) -> Result<Tensor> {
-        if let Some(trajectory) = self.fused(params, Way::Negated) {
-            return Ok(self.run_fused(trajectory, params, state)?.0);
+        if let Some(end) = self.fused(params, Way::Negated, state)? {
+            return Ok(end);
         }
         let mut phase = Phase::split(state)?;
         for i in (0..self.settings.hamiltonians).rev() {
@@ -237,12 +237,14 @@ impl Dynamics {
         self.potentials.len()
     }
 
-    /// The chain as a list of moves, for splittings on the processor.
-    fn fused(&self, params: &Params<'_>, way: Way) -> Option<Trajectory> {
-        if !matches!(params.flat().device(), Device::Cpu) {
-            return None;
+    /// The end by a kernel, of the processor or of a CUDA device; none where no kernel serves, as for what is no splitting.
+    fn fused(&self, params: &Params<'_>, way: Way, state: &Tensor) -> Result<Option<Tensor>> {
+        let Some(trajectory) = self.moves(params.layout(), way) else { return Ok(None) };
+        let (keep, flat, steps) = (self.settings.memory == Memory::Stored, params.flat(), self.step_sizes(params)?);
+        match flat.device() {
+            Device::Cpu => Ok(Some(Fused::apply(trajectory, keep, flat, &steps, state)?)),
+            _ => Ok(flow_cuda::trajectory(&trajectory, keep, flat, &steps, state)?),
         }
-        self.moves(params.layout(), way)
     }
 
     fn moves(&self, layout: &Layout, way: Way) -> Option<Trajectory> {
@@ -266,12 +268,6 @@ impl Dynamics {
             Way::Back | Way::Negated => (0..self.settings.hamiltonians).rev().flat_map(moves_of).collect(),
         };
         Some(Trajectory { dim: self.dim, energies: energies?, moves })
-    }
-
-    fn run_fused(&self, trajectory: Trajectory, params: &Params<'_>, state: &Tensor) -> Result<(Tensor, Tensor)> {
-        let keep = self.settings.memory == Memory::Stored;
-        let end = Fused::apply(trajectory, keep, params.flat(), &self.step_sizes(params)?, state)?;
-        Ok((end, no_log_det(state)?))
     }
 }
 

@@ -58,7 +58,8 @@ impl Conditioner {
     /// s(a) and t(a).
     pub fn log_scale_and_shift(&self, params: &Params<'_>, a: &Tensor) -> Result<(Tensor, Tensor)> {
         let get = |parameter: &str| params.get(&format!("{}.{parameter}", self.name));
-        let mut value = a.clone();
+        // Products on CUDA devices take no strides of other rows.
+        let mut value = a.contiguous()?;
         for l in 0..self.widths.len() - 1 {
             if l > 0 {
                 value = self.activation.apply(&value)?;

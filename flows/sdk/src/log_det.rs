@@ -1,7 +1,9 @@
 //! Log-determinants of Jacobians: by autograd, the oracle that a stated log-det is held against; of given matrices, for
 //! flows that have no better way.
 
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result as TensorResult, Shape, Tensor, Var, WithDType, bail};
+use candle_core::{
+    CpuStorage, CustomOp1, DType, Device, Layout, Result as TensorResult, Shape, Tensor, Var, WithDType, bail,
+};
 use nalgebra::DMatrix;
 
 use crate::Result;
@@ -28,9 +30,9 @@ pub fn by_autograd(z: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<
 
 /// log |det| of a batch of matrices `[n, k, k]` → `[n]`, differentiable: the gradient is the inverse, transposed.
 ///
-/// LU with partial pivoting in f64, whatever the dtype.
+/// LU with partial pivoting in f64, whatever the dtype, on the processor, whatever the device: who needs it has small matrices.
 pub fn of(matrices: &Tensor) -> Result<Tensor> {
-    Ok(matrices.contiguous()?.apply_op1(LogDet)?)
+    Ok(matrices.contiguous()?.to_device(&Device::Cpu)?.apply_op1(LogDet)?.to_device(matrices.device())?)
 }
 
 struct LogDet;
@@ -74,7 +76,6 @@ impl CustomOp1 for LogDet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
 
     /// Against central differences, h = 1e-6 in f64: 1e-9 of truncation and cancellation.
     #[test]

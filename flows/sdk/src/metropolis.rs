@@ -4,8 +4,9 @@
 //! min(1, eʳ) (Metropolis et al. 1953; Hastings, Biometrika 57, 1970). A ratio that is not a number is a refusal, so that a
 //! trajectory that blew up costs a step, not the chain.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use flow_cuda::hmc::Streams;
+use flow_cuda::noise::Noise as Kind;
 use flow_kernels::philox::derive_seed;
 use flow_kernels::real::Real;
 use flow_kernels::simd::Level;
@@ -45,14 +46,14 @@ pub fn normals(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
 
 /// A fair sign `[n, 1]`, 1 or −1: the direction of time of a trajectory.
 pub fn signs(setup: &Setup, seed: u64, n: usize) -> Result<Tensor> {
-    let signs = column(setup, n, |out| signs_rows(seed, 0, out))?;
+    let signs = column(setup, Kind::Signs, Noise::Direction.seed(seed), n)?;
     Ok(signs.to_dtype(setup.dtype)?.unsqueeze(1)?)
 }
 
 /// Uniform factors `[n, 1]` in [1 − jitter, 1 + jitter]: trajectories of one fixed length resonate (Mackenzie, Biometrika
 /// 76, 1989).
 pub fn jitters(setup: &Setup, seed: u64, n: usize, jitter: f64) -> Result<Tensor> {
-    let uniforms = column(setup, n, |out| noise::uniforms(Noise::Jitter.seed(seed), 0, out))?;
+    let uniforms = column(setup, Kind::Uniforms, Noise::Jitter.seed(seed), n)?;
     let factors = uniforms.affine(2.0, -1.0)?.affine(jitter, 1.0)?;
     Ok(factors.to_dtype(setup.dtype)?.unsqueeze(1)?)
 }
@@ -105,7 +106,7 @@ pub fn acceptance_rows<T: Element>(log_ratios: &mut [T]) {
 
 /// Accepts each proposal with its probability. `proposed` is where they lead, with the target's word on it.
 pub fn choose(setup: &Setup, seed: u64, from: &Point, proposed: Point, accept: Tensor) -> Result<Transition> {
-    let uniforms = column(setup, from.x.dim(0)?, |out| uniforms_of(seed, 0, out))?;
+    let uniforms = column(setup, Kind::Uniforms, Noise::Acceptance.seed(seed), from.x.dim(0)?)?;
     // Compared in f64: in f32 a probability below its spacing could never be drawn.
     let goes = uniforms.lt(&accept.detach().to_dtype(DType::F64)?)?;
     let rows = |there: &Tensor, here: &Tensor| -> Result<Tensor> {
@@ -149,18 +150,24 @@ fn uniforms_of(seed: u64, first: usize, out: &mut [f64]) {
     noise::uniforms(Noise::Acceptance.seed(seed), first, out);
 }
 
-/// Noise `[n]` in f64, on the setup's device.
-fn column(setup: &Setup, n: usize, fill: impl FnOnce(&mut [f64])) -> Result<Tensor> {
+/// Uniforms or signs `[n]` in f64, made on the setup's device.
+fn column(setup: &Setup, kind: Kind, seed: u64, n: usize) -> Result<Tensor> {
+    if setup.device.is_cuda() {
+        return Ok(flow_cuda::noise::fill(&setup.device, kind, seed, 0, n, DType::F64)?);
+    }
     let mut values = vec![0.0; n];
-    fill(&mut values);
-    Ok(Tensor::from_vec(values, n, &Device::Cpu)?.to_device(&setup.device)?)
+    match kind {
+        Kind::Signs => noise::signs(seed, 0, &mut values),
+        _ => noise::uniforms(seed, 0, &mut values),
+    }
+    Ok(Tensor::from_vec(values, n, &setup.device)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Target;
-    use candle_core::Var;
+    use candle_core::{Device, Var};
 
     /// The slope is eʳ below zero, nothing above it and nothing where there is no number.
     #[test]

@@ -17,6 +17,9 @@ pub struct CompareArgs {
     pub base: PathBuf,
     /// What is.
     pub head: PathBuf,
+    /// Pair cells that differ in this setting, a column of runs.csv: `--across device` holds a GPU's result against a processor's.
+    #[arg(long, value_name = "COLUMN")]
+    pub across: Vec<String>,
     #[command(flatten)]
     verdict: VerdictArgs,
 }
@@ -38,7 +41,7 @@ pub struct VerdictArgs {
 pub fn compare(args: &CompareArgs) -> Result<u8> {
     let gate = args.verdict.gate()?;
     let (base, head) = (Side::read(&args.base), Side::read(&args.head));
-    let code = args.verdict.say(&judge(&base, &head, &gate))?;
+    let code = args.verdict.say(&judge(&base, &head, &gate, &args.across))?;
     trackers(&head, &args.verdict.out)?;
     Ok(code)
 }

@@ -50,11 +50,11 @@ pub struct Comparison {
 /// Version of verdict.json.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Compares two results.
-pub fn compare(base: &Side, head: &Side, gate: &Gate) -> Comparison {
+/// Compares two results; in the settings `across` their cells may differ.
+pub fn compare(base: &Side, head: &Side, gate: &Gate, across: &[String]) -> Comparison {
     let origins = (base.origin(), head.origin());
     let (gates, pairs) = match (base.table(), head.table()) {
-        (Ok(old), Ok(new)) => match Pairing::new(old, new) {
+        (Ok(old), Ok(new)) => match Pairing::new(old, new, across) {
             Ok(pairing) => (judge(&pairing, &origins, gate), pairing.pairs.len()),
             Err(reason) => (vec![Gated::bare("pairing", Verdict::Incomparable, reason)], 0),
         },

@@ -39,8 +39,8 @@ impl Pair<'_> {
 }
 
 impl<'a> Pairing<'a> {
-    /// Pairs two tables, or says why they cannot be.
-    pub fn new(base: &'a Runs, head: &'a Runs) -> Result<Self, String> {
+    /// Pairs two tables, whatever the settings `across` are, or says why they cannot be.
+    pub fn new(base: &'a Runs, head: &'a Runs, across: &[String]) -> Result<Self, String> {
         if let (Some(old), Some(new)) = (base.runs.first(), head.runs.first())
             && old.row.schema_version != new.row.schema_version
         {
@@ -50,7 +50,13 @@ impl<'a> Pairing<'a> {
         let settings = |runs: &'a Runs| -> BTreeSet<&str> {
             runs.runs.iter().flat_map(|run| run.settings.keys().map(String::as_str)).collect()
         };
-        let common: BTreeSet<&str> = settings(base).intersection(&settings(head)).copied().collect();
+        let mut common: BTreeSet<&str> = settings(base).intersection(&settings(head)).copied().collect();
+        for setting in across {
+            if !common.remove(setting.as_str()) {
+                let known: Vec<&str> = common.into_iter().collect();
+                return Err(format!("`{setting}` is no setting of both; they have {}", known.join(", ")));
+            }
+        }
         let mut new = indexed(&head.runs, &common, "head")?;
         indexed(&base.runs, &common, "base")?;
         let grouping = Grouping::new(&base.runs, &[]);

@@ -73,6 +73,11 @@ impl HostSampler {
         self.table.adapt.is_some()
     }
 
+    /// Its target.
+    pub(crate) fn target(&self) -> &Rc<CountedTarget> {
+        &self.target
+    }
+
     /// Element type of its chains.
     pub fn dtype(&self) -> DType {
         self.instance.options.dtype

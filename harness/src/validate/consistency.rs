@@ -10,6 +10,7 @@ use super::observation::{Observation, Observed, seed_of};
 use super::process::digest_elsewhere;
 use super::verdict::{Finding, Objection, expect};
 use super::{Case, Subject};
+use crate::host::TensorOptions;
 
 const ROWS: usize = 64;
 
@@ -114,8 +115,7 @@ pub fn precisions_agree(subject: &Subject, case: &Case) -> Finding {
         return Err(Objection::Skipped(format!("it computes in {} only", subject.descriptor.dtypes.join(", "))));
     }
     let single = Observed::new(subject, case, DType::F32)?;
-    let params = single.params().clone();
-    let double = Observed::new(subject, case, DType::F64)?.with_params(&params)?;
+    let double = single.elsewhere(subject, case, DType::F64.into())?;
     let (single, double) = (single.observe(200, seed_of(case, 1))?, double.observe(200, seed_of(case, 1))?);
     for (single, double) in single.0.iter().zip(&double.0).filter(|(single, _)| single.width.is_some()) {
         let mut gaps: Vec<f64> =
@@ -132,8 +132,34 @@ pub fn precisions_agree(subject: &Subject, case: &Case) -> Finding {
     Ok(())
 }
 
-/// The same on a GPU, where there is one.
-pub fn devices_agree(subject: &Subject, _: &Case) -> Finding {
-    let can = subject.descriptor.devices.iter().any(|device| device == "cuda");
-    Err(Objection::Skipped(if can { "this harness was built without CUDA" } else { "the plugin has no CUDA" }.into()))
+/// The same on a GPU, where there is one: half of the rows of every result to 1e-9 of themselves in f64, 1e-4 in f32, some thousand
+/// roundings. Of the others a decision may have been another. What is a sum over rows, to a thousand times as much of its largest.
+pub fn devices_agree(subject: &Subject, case: &Case) -> Finding {
+    if !subject.descriptor.devices.iter().any(|device| device == "cuda") {
+        return Err(Objection::Skipped("the plugin has no CUDA".into()));
+    }
+    let device = flow_cuda::device(0).map_err(|error| Objection::Skipped(format!("no CUDA device: {error}")))?;
+    let dtype = subject.precise();
+    let tolerance = if dtype == DType::F64 { 1e-9 } else { 1e-4 };
+    let here = Observed::new(subject, case, dtype)?;
+    let there = here.elsewhere(subject, case, TensorOptions { dtype, device })?;
+    let (here, there) = (here.observe(ROWS, seed_of(case, 1))?, there.observe(ROWS, seed_of(case, 1))?);
+    for there in &there.0 {
+        // Functions on rows are the processor's alone.
+        let Some(here) = here.0.iter().find(|output| output.name == there.name) else { continue };
+        let largest = here.values.iter().fold(1.0f64, |largest, value| largest.max(value.abs()));
+        let gap = |(a, b): (&f64, &f64)| (a - b).abs() / if here.width.is_some() { 1.0 + b.abs() } else { largest };
+        let mut gaps: Vec<f64> = there.values.iter().zip(&here.values).map(gap).collect();
+        gaps.sort_by(f64::total_cmp);
+        let (median, most) = (gaps.get(gaps.len() / 2).copied(), gaps.last().copied());
+        let (found, limit) = if here.width.is_some() { (median, tolerance) } else { (most, 1e3 * tolerance) };
+        expect(found.is_none_or(|found| found < limit), || {
+            let (median, most) = (median.unwrap_or_default(), most.unwrap_or_default());
+            let name = here.name;
+            format!(
+                "{name}: CPU and CUDA differ by {median:.1e} of themselves at half of the elements, by up to {most:.1e}"
+            )
+        })?;
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Everything that a plugin computes in one case, to be compared: with itself, on another thread, in another precision.
 
+use std::rc::Rc;
+
 use candle_core::{DType, Tensor};
 use flow_kernels::philox::derive_seed;
 use flow_sdk::Rows;
@@ -10,13 +12,13 @@ use targets::Float;
 use super::numbers::{normals, values};
 use super::subject::{away_from_start, counted};
 use super::{Case, Objection, Subject};
-use crate::host::{HostFlow, HostSampler, PullBack, Tempering};
+use crate::host::{HostFlow, HostSampler, PullBack, Tempering, TensorOptions};
 
 /// An instance of either kind, with parameters away from their start.
 pub struct Observed {
     instance: Instance,
     params: Tensor,
-    dtype: DType,
+    options: TensorOptions,
     dim: usize,
 }
 
@@ -60,17 +62,33 @@ impl Observed {
             // Tuned parameters are logarithms of scales and the like: as they start, they are sensible.
             let params = sampler.init(case.seed)?;
             let instance = Instance::Sampler(Box::new(sampler));
-            return Ok(Self { instance, params, dtype, dim: case.dim });
+            return Ok(Self { instance, params, options: dtype.into(), dim: case.dim });
         }
         let flow = subject.flow(case, dtype)?;
         let params = away_from_start(&flow, case.seed)?;
-        Ok(Self { instance: Instance::Flow(Box::new(flow)), params, dtype, dim: case.dim })
+        Ok(Self { instance: Instance::Flow(Box::new(flow)), params, options: dtype.into(), dim: case.dim })
     }
 
-    /// With these parameters instead, in its own element type.
-    pub fn with_params(mut self, params: &Tensor) -> Result<Self, Objection> {
-        self.params = params.to_dtype(self.dtype)?;
-        Ok(self)
+    /// With these parameters instead.
+    pub fn with_params(mut self, params: &Tensor) -> Self {
+        self.params = params.clone();
+        self
+    }
+
+    /// Another instance of the same case, with the same parameters, of another element type or on another device.
+    pub fn elsewhere(&self, subject: &Subject, case: &Case, options: TensorOptions) -> Result<Self, Objection> {
+        let instance = match &self.instance {
+            Instance::Flow(_) => Instance::Flow(Box::new(subject.flow_on(case, options.clone())?)),
+            Instance::Sampler(sampler) => {
+                Instance::Sampler(Box::new(subject.sampler(case, options.clone(), Rc::clone(sampler.target()))?))
+            }
+        };
+        let params = self.params.to_dtype(options.dtype)?.to_device(&options.device)?;
+        Ok(Self { instance, params, options, dim: self.dim })
+    }
+
+    fn normals(&self, number: u64, shape: &[usize]) -> candle_core::Result<Tensor> {
+        normals(number, shape, self.options.dtype)?.to_device(&self.options.device)
     }
 
     /// Its parameters.
@@ -91,7 +109,7 @@ impl Observed {
         match &self.instance {
             Instance::Flow(flow) => drop(flow.sample(&self.params, seed, n)?),
             Instance::Sampler(sampler) => {
-                let from = sampler.place(&normals(3, &[n, self.dim], self.dtype)?, Tempering::None)?;
+                let from = sampler.place(&self.normals(3, &[n, self.dim])?, Tempering::None)?;
                 drop(sampler.transition(&self.params, &from, seed, Tempering::None)?);
             }
         }
@@ -107,13 +125,13 @@ impl Observed {
         all.add("log_q of sample", Some(1), &draws.log_q)?;
         let (taped, tape) = flow.sample_taped(params, seed, n)?;
         all.add("x of sample with a tape", Some(d), &taped.x)?;
-        let (grad_x, grad_log_q) = (normals(1, &[n, d], self.dtype)?, normals(2, &[n], self.dtype)?);
+        let (grad_x, grad_log_q) = (self.normals(1, &[n, d])?, self.normals(2, &[n])?);
         all.add("gradient of sample", None, &flow.backward(tape, Some(&grad_x), &grad_log_q)?)?;
         if let Some(grad) = flow.sample_gradient(params, seed, n, &Ones)? {
             all.add("gradient by sample_gradient", None, &grad)?;
         }
         if flow.has_density() {
-            let x = normals(3, &[n, d], self.dtype)?;
+            let x = self.normals(3, &[n, d])?;
             all.add("density", Some(1), &flow.density(params, &x, seed)?)?;
             let (_, tape) = flow.density_taped(params, &x, seed)?;
             all.add("gradient of density", None, &flow.backward(tape, None, &grad_log_q)?)?;
@@ -125,7 +143,7 @@ impl Observed {
         let (params, d) = (&self.params, self.dim);
         let mut all = Observation(Vec::new());
         all.add("init", None, &sampler.init(seed)?)?;
-        let from = sampler.place(&normals(3, &[n, d], self.dtype)?, Tempering::None)?;
+        let from = sampler.place(&self.normals(3, &[n, d])?, Tempering::None)?;
         let moved = sampler.transition(params, &from, seed, Tempering::None)?;
         all.add("x of transition", Some(d), &moved.next.x)?;
         all.add("log_density of transition", Some(1), &moved.next.log_density)?;
@@ -133,7 +151,7 @@ impl Observed {
         all.add("accept", Some(1), &moved.accept)?;
         if sampler.is_trained() {
             let (_, tape) = sampler.transition_taped(params, &from, seed, Tempering::None)?;
-            let (along, weight) = (normals(1, &[n, d], self.dtype)?, normals(2, &[n], self.dtype)?);
+            let (along, weight) = (self.normals(1, &[n, d])?, self.normals(2, &[n])?);
             all.add("gradient of transition", None, &sampler.backward(tape, Tempering::None, &along, &weight)?)?;
         }
         all.add("parameters after adapt", None, &sampler.adapt(params, &moved, 3, 10)?)?;

@@ -77,7 +77,7 @@ pub fn much_is_endured(subject: &Subject, case: &Case) -> Finding {
     }
     for scale in [1e6, 1e30] {
         let params = (normals(5, observed.params().dims(), observed.params().dtype())? * scale)?;
-        let large = Observed::new(subject, case, subject.precise())?.with_params(&params)?;
+        let large = Observed::new(subject, case, subject.precise())?.with_params(&params);
         answered(large.observe(20, seed_of(case, 1)))?;
     }
     Ok(())
@@ -88,8 +88,9 @@ pub fn not_a_number_shows(subject: &Subject, case: &Case) -> Finding {
     for poison in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let observed = Observed::new(subject, case, subject.precise())?;
         let count = observed.params().elem_count();
-        let params = Tensor::full(poison, observed.params().dims(), &Device::Cpu)?;
-        let Some(all) = answered(observed.with_params(&params)?.observe(20, seed_of(case, 1)))? else { continue };
+        let params =
+            Tensor::full(poison, observed.params().dims(), &Device::Cpu)?.to_dtype(observed.params().dtype())?;
+        let Some(all) = answered(observed.with_params(&params).observe(20, seed_of(case, 1)))? else { continue };
         let hides = |name: &str| {
             all.0.iter().any(|output| output.name == name && output.values.iter().all(|value| value.is_finite()))
         };

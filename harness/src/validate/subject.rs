@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::numbers::{moved, values};
 use super::{Case, Objection};
-use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, PluginError};
+use crate::host::{CountedTarget, HostFlow, HostSampler, Library, LoadError, PluginError, TensorOptions};
 
 /// A plugin with what every case of it has in common.
 pub struct Subject {
@@ -55,8 +55,13 @@ impl Subject {
 
     /// A flow on a standard Gaussian in the case's dimension.
     pub fn flow(&self, case: &Case, dtype: DType) -> Result<HostFlow, Objection> {
+        self.flow_on(case, dtype.into())
+    }
+
+    /// Likewise, on some device.
+    pub fn flow_on(&self, case: &Case, options: TensorOptions) -> Result<HostFlow, Objection> {
         let target = counted("gaussian", &json!({"dim": case.dim}))?;
-        HostFlow::create(&self.library, &case.parameters, dtype, target).map_err(|error| unless_refused(error, case))
+        HostFlow::create(&self.library, &case.parameters, options, target).map_err(|error| unless_refused(error, case))
     }
 
     /// Likewise, of a flow that has a density.
@@ -66,8 +71,14 @@ impl Subject {
     }
 
     /// A sampler of a target.
-    pub fn sampler(&self, case: &Case, dtype: DType, target: Rc<CountedTarget>) -> Result<HostSampler, Objection> {
-        HostSampler::create(&self.library, &case.parameters, dtype, target).map_err(|error| unless_refused(error, case))
+    pub fn sampler(
+        &self,
+        case: &Case,
+        options: impl Into<TensorOptions>,
+        target: Rc<CountedTarget>,
+    ) -> Result<HostSampler, Objection> {
+        HostSampler::create(&self.library, &case.parameters, options, target)
+            .map_err(|error| unless_refused(error, case))
     }
 }
 

@@ -38,7 +38,7 @@ struct Arena {
   std::set<std::pair<size_t, size_t>> holes_by_size; // size and offset
 
   Arena() {
-    size = round_up(std::stoull(setting("EMULATED_CUDA_MEMORY_MIB", "2048")) << 20, PAGE);
+    size = round_up(std::stoull(setting("EMULATED_CUDA_MEMORY_MIB", "512")) << 20, PAGE);
     int file = memfd_create("emulated-cuda", MFD_CLOEXEC);
     if (file < 0 || ftruncate(file, static_cast<off_t>(size)) != 0) fail("no memory for the device");
     void *first = mmap(nullptr, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, file, 0);

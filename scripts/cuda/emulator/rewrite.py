@@ -54,7 +54,7 @@ def rewrite_shared(source):
         for marker in LINE_MARKER.finditer(source, start, match.start()):
             start = marker.end()
         end = source.index(";", match.end())
-        out += [source[done:start], " ", shared(source[start:end])]
+        out += [source[done:start], "\n", shared(source[start:end])]
         done = end
     return "".join(out) + source[done:]
 

@@ -59,6 +59,19 @@ impl Chain {
         Self { dynamics, layout, flat }
     }
 
+    /// With parameters as they start but for a little: forces stay of order one whatever the widths.
+    pub fn near_start(settings: Settings, dim: usize, dtype: DType, seed: u64) -> Self {
+        let mut chain = Self::new(settings, dim, dtype, seed);
+        chain.flat = shaken(chain.layout.init(seed), 0.02, seed, dtype);
+        chain
+    }
+
+    /// The same with its parameters there.
+    pub fn to_device(&self, device: &Device) -> Self {
+        let (dynamics, layout) = (self.dynamics.clone(), self.layout.clone());
+        Self { dynamics, layout, flat: self.flat.to_device(device).unwrap() }
+    }
+
     pub fn params(&self) -> Params<'_> {
         Params::new(&self.flat, &self.layout)
     }
@@ -71,7 +84,7 @@ impl Chain {
     pub fn pull(&self, map: Map, state: &Tensor) -> [Tensor; 3] {
         let (flat, state) = (Var::from_tensor(&self.flat).unwrap(), Var::from_tensor(state).unwrap());
         let end = map(&self.dynamics, &Params::new(flat.as_tensor(), &self.layout), state.as_tensor()).unwrap().0;
-        let cotangent = Base::Gaussian.draw(2, end.dims()[0], end.dims()[1], end.dtype(), &Device::Cpu).unwrap();
+        let cotangent = Base::Gaussian.draw(2, end.dims()[0], end.dims()[1], end.dtype(), end.device()).unwrap();
         let grads = (&end * cotangent).unwrap().sum_all().unwrap().backward().unwrap();
         let grad = |var: &Var| grads.get(var.as_tensor()).expect("the end depends on it").clone();
         [end.detach(), grad(&flat), grad(&state)]

@@ -1,6 +1,7 @@
 //! Laws of Hamiltonian flows, each one check over a table of schemes or of configurations.
 
 mod chain;
+mod cuda;
 mod dynamics;
 mod gaps;
 mod likelihood;

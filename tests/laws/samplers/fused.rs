@@ -78,7 +78,7 @@ fn agree<T: Element, S: FusedSampler>(place: &str, config: &Value, target: &Coun
 }
 
 /// With weights and scales that are not those of the start, so that every term matters.
-fn moved_off<S: Sampler>(stand: Stand<S>) -> Stand<S> {
+pub fn moved_off<S: Sampler>(stand: Stand<S>) -> Stand<S> {
     let mut stand = stand.perturbed(0.2, 7);
     let layout = stand.sampler.layout().clone();
     if let Ok(scales) = layout.slice("tuned.log_sd") {

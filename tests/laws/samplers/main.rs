@@ -2,6 +2,7 @@
 
 mod adaptation;
 mod balance;
+mod cuda;
 mod draws;
 mod evaluations;
 mod formula;
@@ -18,6 +19,7 @@ mod trajectories;
 
 use adaptation::acceptance_is_what_was_aimed_at;
 use balance::as_many_go_as_come;
+use cuda::{chains_on_a_device_find_the_target, devices_derive_alike, devices_move_alike, warm_ups_agree};
 use draws::{single_precision_agrees_with_double, transitions_are_a_function_of_the_seed};
 use evaluations::chains_carry_the_targets_word;
 use flow_sdk::kernels::integrator::{SCHEMES, Scheme, Stability};
@@ -95,6 +97,35 @@ fn fused_transitions_are_the_definition() {
 #[test]
 fn fused_gradients_are_the_definition() {
     kernels_derive_as_the_definition_does::<nn_hmc::NnHmc>("nn-hmc", &bent());
+}
+
+#[test]
+fn transitions_on_a_device_are_the_processors() {
+    devices_move_alike::<rwmh::Rwmh>("rwmh", &[json!({"step_size": 0.8, "tune": "none"}), json!({"step_size": 0.5})]);
+    devices_move_alike::<hmc::Hmc>("hmc", &hmcs());
+    devices_move_alike::<hmc::Hmc>("hmc", &[json!({"jitter": 0.9, "n_steps": 1, "step_size": 0.2})]);
+    devices_move_alike::<nn_hmc::NnHmc>("nn-hmc", &bent());
+}
+
+#[test]
+fn gradients_on_a_device_are_the_processors() {
+    devices_derive_alike::<nn_hmc::NnHmc>("nn-hmc", &bent());
+}
+
+#[test]
+fn chains_on_a_device_find_their_target() {
+    chains_on_a_device_find_the_target::<rwmh::Rwmh>("rwmh", &json!({"step_size": 0.8, "tune": "none"}));
+    hmcs().iter().take(4).for_each(|config| chains_on_a_device_find_the_target::<hmc::Hmc>("hmc", config));
+    chains_on_a_device_find_the_target::<nn_hmc::NnHmc>(
+        "nn-hmc",
+        &json!({"n_steps": 3, "hidden": 4, "step_size": 0.3}),
+    );
+}
+
+#[test]
+fn a_device_tunes_as_the_processor_does() {
+    warm_ups_agree::<rwmh::Rwmh>("rwmh", &json!({}));
+    warm_ups_agree::<hmc::Hmc>("hmc", &json!({}));
 }
 
 /// Of one step and of some, of one panel of units and of two.

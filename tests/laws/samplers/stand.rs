@@ -14,15 +14,21 @@ pub struct Stand<S> {
     pub flat: Tensor,
     pub target: Counted,
     pub dtype: DType,
+    pub device: Device,
 }
 
 impl<S: Sampler> Stand<S> {
-    /// With initial parameters.
+    /// With initial parameters, on the processor.
     pub fn new(config: &Value, target: &Counted, dtype: DType) -> Self {
-        let setup = Setup { dim: target.dim(), dtype, device: Device::Cpu, target: Target::own(target.clone()) };
+        Self::on(&Device::Cpu, config, target, dtype)
+    }
+
+    /// Likewise, on a device.
+    pub fn on(device: &Device, config: &Value, target: &Counted, dtype: DType) -> Self {
+        let setup = Setup { dim: target.dim(), dtype, device: device.clone(), target: Target::own(target.clone()) };
         let sampler = S::new(serde_json::from_value(config.clone()).unwrap(), &setup).unwrap();
-        let flat = Tensor::new(sampler.init(1).unwrap(), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-        Self { sampler, flat, target: target.clone(), dtype }
+        let flat = flat(sampler.init(1).unwrap(), dtype, device);
+        Self { sampler, flat, target: target.clone(), dtype, device: device.clone() }
     }
 
     /// With what is trained moved by normals of deviation `sd`, so that every term of every formula matters; what is
@@ -39,7 +45,7 @@ impl<S: Sampler> Stand<S> {
 
     /// Takes other parameters.
     pub fn set(&mut self, flat: Vec<f64>) {
-        self.flat = Tensor::new(flat, &Device::Cpu).unwrap().to_dtype(self.dtype).unwrap();
+        self.flat = self::flat(flat, self.dtype, &self.device);
     }
 
     pub fn params(&self) -> Params<'_> {
@@ -48,7 +54,7 @@ impl<S: Sampler> Stand<S> {
 
     /// Chains at x `[n, d]`, with the target's word on it.
     pub fn place(&self, x: &Tensor) -> Point {
-        let x = x.to_dtype(self.dtype).unwrap();
+        let x = x.to_dtype(self.dtype).unwrap().to_device(&self.device).unwrap();
         let (log_density, grad) = self.target.log_density_and_grad(&x).unwrap();
         self.target.asked();
         Point { x, log_density, grad: (!S::GRADIENT_FREE).then_some(grad) }
@@ -60,7 +66,7 @@ impl<S: Sampler> Stand<S> {
 
     /// n chains at normals of deviation `sd` about zero.
     pub fn base(&self, seed: u64, n: usize, sd: f64) -> Point {
-        let z = Base::Gaussian.draw(seed, n, self.target.dim(), self.dtype, &Device::Cpu).unwrap();
+        let z = Base::Gaussian.draw(seed, n, self.target.dim(), self.dtype, &self.device).unwrap();
         self.place(&(z * sd).unwrap())
     }
 
@@ -75,6 +81,11 @@ impl<S: Sampler> Stand<S> {
     }
 }
 
+/// Parameters `[P]` where they are used.
+fn flat(values: Vec<f64>, dtype: DType, device: &Device) -> Tensor {
+    Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap().to_device(device).unwrap()
+}
+
 /// A sampler's warm-up, where it has one.
 pub trait WarmUp: Sampler {
     /// The parameters after transition number `step` of `steps`.
@@ -85,8 +96,8 @@ macro_rules! warm_up {
     ($($sampler:ty),*) => {
         $(impl WarmUp for $sampler {
             fn tuned(&self, params: &Params<'_>, seen: &Seen<'_>, step: u64, steps: u64) -> Tensor {
-                let flat = self.adapt(params, seen, step, steps).unwrap();
-                Tensor::new(flat, &Device::Cpu).unwrap().to_dtype(params.flat().dtype()).unwrap()
+                let tuned = self.adapt(params, seen, step, steps).unwrap();
+                flat(tuned, params.flat().dtype(), params.flat().device())
             }
         })*
     };

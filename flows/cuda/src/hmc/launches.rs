@@ -4,6 +4,7 @@ use candle_core::cuda_backend::cudarc::driver::LaunchConfig;
 use candle_core::{CudaDevice, DType, Device, Result, Tensor, bail};
 
 use super::{End, Known, Motion};
+use crate::aligned::aligned;
 use crate::launch::{Module, address, launch, module, uninitialised};
 
 const HMC: Module = module!("hmc");
@@ -169,8 +170,7 @@ impl Trajectory {
         if tensor.dims() != shape || tensor.dtype() != self.dtype {
             bail!("{:?} {:?} where {shape:?} {:?} fit", tensor.dims(), tensor.dtype(), self.dtype);
         }
-        let tensor = tensor.contiguous()?;
-        if address(&tensor)?.is_multiple_of(16) { Ok(tensor) } else { tensor.copy() }
+        aligned(tensor, 16)
     }
 
     /// The launch of all chains, and lanes of each: as many as its blocks of four numbers, which it may share with neighbours.

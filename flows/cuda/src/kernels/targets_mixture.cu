@@ -146,15 +146,16 @@ __device__ void bend(
     }
 }
 
-#define MIXTURE_OF(NAME, T, SUFFIX, COMPONENT)                                                                          \
-    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                                \
-        const T* x, const T* means, T* value, T* grad, size_t n, int d, int count, int lanes, double constant,          \
-        double number) {                                                                                                \
-        evaluate<T, COMPONENT<T>>(x, means, value, grad, n, d, count, lanes, constant, number);                         \
-    }                                                                                                                   \
-    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                            \
-        const T* x, const T* v, const T* means, T* out, size_t n, int d, int count, int lanes, double number) {         \
-        bend<T, COMPONENT<T>>(x, v, means, out, n, d, count, lanes, number);                                            \
+#define MIXTURE_OF(NAME, T, SUFFIX, COMPONENT)                                                                     \
+    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                           \
+        const T* x, const T* means, T* value, T* grad, size_t n, int d, int count, int lanes, double first,        \
+        double second) {                                                                                           \
+        evaluate<T, COMPONENT<T>>(x, means, value, grad, n, d, count, lanes, first, second);                       \
+    }                                                                                                              \
+    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                       \
+        const T* x, const T* v, const T* means, T* out, size_t n, int d, int count, int lanes, double,             \
+        double second) {                                                                                           \
+        bend<T, COMPONENT<T>>(x, v, means, out, n, d, count, lanes, second);                                       \
     }
 
 MIXTURE_OF(normals, float, f32, Normal)

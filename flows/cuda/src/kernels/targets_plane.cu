@@ -224,14 +224,15 @@ __device__ void bend(const Pair<T>* x, const Pair<T>* v, Pair<T>* out, size_t n,
     out[row] = {fma(h.value, along.a, h.slope * along.b), fma(h.slope, along.a, h.bend * along.b)};
 }
 
-#define PLANE_OF(NAME, T, SUFFIX, ...)                                                                                  \
-    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                                \
-        const Pair<T>* x, T* value, Pair<T>* grad, size_t n, double first, double second) {                             \
-        evaluate<T, __VA_ARGS__>(x, value, grad, n, first, second);                                                     \
-    }                                                                                                                   \
-    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                            \
-        const Pair<T>* x, const Pair<T>* v, Pair<T>* out, size_t n, double first, double second) {                      \
-        bend<T, __VA_ARGS__>(x, v, out, n, first, second);                                                              \
+#define PLANE_OF(NAME, T, SUFFIX, ...)                                                                             \
+    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                           \
+        const Pair<T>* x, const T*, T* value, Pair<T>* grad, size_t n, int, int, int, double first, double second) { \
+        evaluate<T, __VA_ARGS__>(x, value, grad, n, first, second);                                                \
+    }                                                                                                              \
+    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                       \
+        const Pair<T>* x, const Pair<T>* v, const T*, Pair<T>* out, size_t n, int, int, int, double first,         \
+        double second) {                                                                                           \
+        bend<T, __VA_ARGS__>(x, v, out, n, first, second);                                                         \
     }
 
 PLANE_OF(scg, float, f32, Scg<float>)

@@ -141,14 +141,14 @@ __device__ void bend_funnel(const T* x, const T* v, const T*, T* out, size_t n, 
     if (row.index < n && row.lane == 0) out[first] = fma(own, neck_v, sum);
 }
 
-#define DENSITY(NAME, T, SUFFIX, EVALUATE, BEND)                                                                          \
-    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                                  \
-        const T* x, const T* a, T* value, T* grad, size_t n, int d, int lanes, double constant, double number) {          \
-        EVALUATE(x, a, value, grad, n, d, lanes, constant, number);                                                       \
-    }                                                                                                                     \
-    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                              \
-        const T* x, const T* v, const T* a, T* out, size_t n, int d, int lanes, double number) {                          \
-        BEND(x, v, a, out, n, d, lanes, number);                                                                          \
+#define DENSITY(NAME, T, SUFFIX, EVALUATE, BEND)                                                                       \
+    extern "C" __global__ void target_##NAME##_##SUFFIX(                                                               \
+        const T* x, const T* table, T* value, T* grad, size_t n, int d, int, int lanes, double first, double second) { \
+        EVALUATE(x, table, value, grad, n, d, lanes, first, second);                                                   \
+    }                                                                                                                  \
+    extern "C" __global__ void target_##NAME##_hvp_##SUFFIX(                                                           \
+        const T* x, const T* v, const T* table, T* out, size_t n, int d, int, int lanes, double, double second) {      \
+        BEND(x, v, table, out, n, d, lanes, second);                                                                   \
     }
 
 #define SEPARABLE(NAME, DENSITY_OF)                                                                                       \

@@ -29,6 +29,16 @@ impl Mlp {
         self.chain.width(0)
     }
 
+    /// d, then the hidden widths.
+    pub fn widths(&self) -> impl Iterator<Item = usize> {
+        (0..=self.chain.depth()).map(|l| self.chain.width(l))
+    }
+
+    /// Its activation function.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
     /// Number of parameters.
     pub fn n_params(&self) -> usize {
         self.chain.n_params() + self.last()

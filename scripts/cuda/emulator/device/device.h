@@ -34,6 +34,7 @@
 #undef __launch_bounds__
 #undef __forceinline__
 #undef __noinline__
+#undef __noinline__
 #undef __align__
 #undef __restrict__
 #define __device__
@@ -41,6 +42,7 @@
 #define __constant__
 #define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__
 #define __align__(n) __attribute__((aligned(n)))
 #define __restrict__ __restrict
 #define __CUDA_ARCH__ EMULATED_CUDA_ARCH

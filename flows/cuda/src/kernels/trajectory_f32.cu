@@ -1,0 +1,4 @@
+// Trajectories in single precision: a module of its own, so that a driver compiles no kernels that are not used.
+#include "trajectory.cuh"
+
+TRAJECTORY(f32, float)
