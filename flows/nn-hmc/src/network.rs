@@ -9,6 +9,7 @@
 //! Deviation: the normals are not truncated; the three embeddings share one bias, of which there is a sum anyway.
 
 use flow_sdk::candle_core::Tensor;
+use flow_sdk::stable::relu;
 use flow_sdk::{Init, Layout, Params, Result};
 
 /// One of the two networks of a sampler.
@@ -102,8 +103,9 @@ impl Weights {
     /// S, T, Q.
     pub fn bend(&self, first: &Tensor, second: &Tensor, time: &Tensor) -> Result<Bend> {
         let layer = |x: &Tensor, weights: &Tensor, bias: &Tensor| x.matmul(weights)?.broadcast_add(bias);
-        let embedded = layer(&Tensor::cat(&[first, second, time], 1)?, &self.embed, &self.embed_bias)?.relu()?;
-        let inner = layer(&embedded, &self.inner, &self.inner_bias)?.relu()?;
+        let embedded = layer(&Tensor::cat(&[first, second, time], 1)?, &self.embed, &self.embed_bias)?;
+        let embedded = relu(&embedded)?;
+        let inner = relu(&layer(&embedded, &self.inner, &self.inner_bias)?)?;
         let heads = layer(&inner, &self.heads, &self.heads_bias)?;
         let head = |index: usize| heads.narrow(1, index * self.dim, self.dim);
         Ok(Bend {

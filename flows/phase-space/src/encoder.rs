@@ -8,6 +8,7 @@
 
 use flow_sdk::candle_core::Tensor;
 use flow_sdk::kernels::conditional::Conditional;
+use flow_sdk::stable::relu;
 use flow_sdk::{Init, Layout, Params, Result};
 
 /// Bound on |log σ|.
@@ -89,7 +90,7 @@ impl Encoder {
         let mut value = x.clone();
         for l in 0..self.widths.len() - 1 {
             if l > 0 {
-                value = value.relu()?;
+                value = relu(&value)?;
             }
             let weights = params.get(&format!("{}.{head}.w{l}", self.name))?;
             let bias = params.get(&format!("{}.{head}.b{l}", self.name))?;
