@@ -1,7 +1,7 @@
 //! Learnt Hamiltonian dynamics on phase space (q, p), for flows that are built on it.
 //!
-//! Everything is defined in candle's tensor operations ([`Energy`], [`Dynamics`]); splitting schemes on the processor run
-//! through the kernel of `flow-kernels` instead, which the laws hold equal to the definition.
+//! Everything is defined in candle's tensor operations ([`Energy`], [`Dynamics`]); splitting schemes run through the kernel of
+//! `flow-kernels` instead, on a CUDA device through that of `flow-cuda`, which the laws hold equal to the definition.
 
 mod dynamics;
 mod encoder;

@@ -53,18 +53,21 @@ fn shapes_do_not_matter() {
     let mut worst = [Worst("shapes on CUDA, f64", 0.0), Worst("shapes on CUDA, f32", 0.0)];
     for (index, (dim, hidden, n)) in shapes.into_iter().enumerate() {
         for (worst, (dtype, tolerance)) in worst.iter_mut().zip([(DType::F64, 1e-12), (DType::F32, 1e-4)]) {
-            let settings = Settings {
-                hidden: hidden.to_vec(),
-                activation: activations[index % 3],
-                kinetic: [KineticName::Learnt, KineticName::Fixed][index / 3 % 2],
-                memory: [Memory::Stored, Memory::Reversible][index % 2],
-                learn_step_size: true,
-                n_steps: 1,
-                ..settings(scheme, |_| ())
-            };
-            let chain = Chain::near_start(settings, dim, dtype, 6);
-            assert!(is_fused(&chain, &device));
-            compare(&chain, &device, FORWARD, n, worst, tolerance, &format!("{dim} {hidden:?}, {n} points"));
+            for memory in [Memory::Stored, Memory::Reversible] {
+                let settings = Settings {
+                    hidden: hidden.to_vec(),
+                    activation: activations[index % 3],
+                    kinetic: [KineticName::Learnt, KineticName::Fixed][index / 3 % 2],
+                    memory,
+                    learn_step_size: true,
+                    n_steps: 1,
+                    ..settings(scheme, |_| ())
+                };
+                let chain = Chain::near_start(settings, dim, dtype, 6);
+                assert!(is_fused(&chain, &device));
+                let place = format!("{dim} {hidden:?}, {n} points, {memory:?}");
+                compare(&chain, &device, FORWARD, n, worst, tolerance, &place);
+            }
         }
     }
 }
