@@ -31,7 +31,7 @@ fn build() -> Built {
         "--exclude",
         env!("CARGO_PKG_NAME"),
     ]);
-    let cargo = if cfg!(debug_assertions) { cargo } else { cargo.release() };
+    let cargo = if cfg!(debug_assertions) { cargo } else { cargo.release() }.target_dir(target());
     let cargo = if cfg!(feature = "cuda") { cargo.features("cuda") } else { cargo };
     let (mut harness, mut libraries, mut said) = (None, Vec::new(), String::new());
     for message in cargo.exec().expect("cargo can be started") {
@@ -56,6 +56,12 @@ fn build() -> Built {
     let fixtures = harness.with_file_name("fixtures");
     set_apart(&libraries, &fixtures);
     Built { harness, fixtures }
+}
+
+/// Where this test was built: `target/release/deps/cli-…`, or with another folder for `target`.
+fn target() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    test.ancestors().nth(3).expect("cargo builds tests three folders deep").to_path_buf()
 }
 
 /// Moves libraries into a folder of their own; cargo puts them back by the next build.
