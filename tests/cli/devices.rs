@@ -87,6 +87,6 @@ fn devices_that_make_no_axis_are_pointed_at() {
         ("[cpu, gpu]", "`device` is the text `gpu`: a device is `cpu`, `cuda`, or `cuda:` with a number"),
     ] {
         let sandbox = Sandbox::new(&SWEEP.replace("[cpu, cuda]", devices));
-        sandbox.harness("run sweep.yaml").assert().code(64).stderr(contains(line).and(contains("sweep.yaml:20:")));
+        sandbox.harness("run sweep.yaml").assert().code(64).stderr(contains(line).and(contains("sweep.yaml:18:")));
     }
 }

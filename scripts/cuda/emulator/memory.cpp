@@ -31,7 +31,7 @@ struct Arena {
   unsigned char *device = nullptr; // PROT_NONE, but for a Window
   unsigned char *seen = nullptr;
   size_t used_to = 0; // no byte from here on has ever been handed out
-  size_t in_use = 0;
+  size_t in_use = 0, most_in_use = 0;
   bool guard_pages = setting("EMULATED_CUDA_GUARD", "0") == "1";
   std::map<CUdeviceptr, Block> live;
   std::map<size_t, size_t> holes;                   // offset to size
@@ -173,6 +173,7 @@ void check_block(const Block &block, const char *when, const char *which) {
 } // namespace
 
 size_t memory_total() { return arena().size; }
+size_t memory_most_used() { return arena().most_in_use; }
 size_t memory_free() { return arena().size - arena().in_use; }
 ptrdiff_t view_offset() { return arena().seen - arena().device; }
 
@@ -194,6 +195,7 @@ CUdeviceptr allocate(size_t size) {
   block.allocation = {reinterpret_cast<CUdeviceptr>(a.device) + start, size};
   memset(a.seen + block.offset, GARBAGE, block.size - (a.guard_pages ? PAGE : 0));
   a.in_use += block.size;
+  a.most_in_use = std::max(a.most_in_use, a.in_use);
   a.live.emplace(block.allocation.address, block);
   return block.allocation.address;
 }

@@ -12,6 +12,7 @@ struct Allocation {
 
 size_t memory_total();
 size_t memory_free();
+size_t memory_most_used();
 
 // A new allocation full of 0xFF, or 0 when memory is short.
 CUdeviceptr allocate(size_t size);
