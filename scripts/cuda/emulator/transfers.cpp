@@ -77,23 +77,6 @@ EXPORT CUresult cuMemAllocAsync(CUdeviceptr *address, size_t size, CUstream stre
   return *address ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
-// There is one pool, of which only the peak can be asked and nothing is set.
-EXPORT CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *pool, CUdevice) {
-  NEED(pool, CUDA_ERROR_INVALID_VALUE);
-  *pool = reinterpret_cast<CUmemoryPool>(1);
-  return CUDA_SUCCESS;
-}
-
-EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool, CUmemPool_attribute, void *) { return CUDA_SUCCESS; }
-
-EXPORT CUresult cuMemPoolGetAttribute(CUmemoryPool, CUmemPool_attribute which, void *value) {
-  ENTER;
-  NEED(value, CUDA_ERROR_INVALID_VALUE);
-  NEED(which == CU_MEMPOOL_ATTR_USED_MEM_HIGH, CUDA_ERROR_NOT_SUPPORTED);
-  *static_cast<cuuint64_t *>(value) = memory_most_used();
-  return CUDA_SUCCESS;
-}
-
 EXPORT CUresult cuMemFree(CUdeviceptr address) {
   ENTER;
   return !address || release(address) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -222,4 +205,12 @@ EXPORT CUresult cuDeviceGetDefaultMemPool(CUmemoryPool *out, CUdevice device) {
 
 EXPORT CUresult cuDeviceGetMemPool(CUmemoryPool *out, CUdevice device) { return cuDeviceGetDefaultMemPool(out, device); }
 EXPORT CUresult cuMemPoolSetAttribute(CUmemoryPool, CUmemPool_attribute, void *) { return CUDA_SUCCESS; }
+EXPORT CUresult cuMemPoolGetAttribute(CUmemoryPool, CUmemPool_attribute which, void *value) {
+  ENTER;
+  NEED(value, CUDA_ERROR_INVALID_VALUE);
+  NEED(which == CU_MEMPOOL_ATTR_USED_MEM_HIGH, CUDA_ERROR_NOT_SUPPORTED);
+  *static_cast<cuuint64_t *>(value) = memory_most_used();
+  return CUDA_SUCCESS;
+}
+
 EXPORT CUresult cuMemPoolTrimTo(CUmemoryPool, size_t) { return CUDA_SUCCESS; }
