@@ -4,6 +4,8 @@
 // built by another compiler, against another candle, or written in C. Rules:
 // - views are borrowed for the length of a call; inputs are read only; outputs are allocated by the host;
 // - tensors are row-major and contiguous; `strides` may be null;
+// - on a CUDA device views carry device pointers of its primary context, and the stream of the call orders them: whoever is
+//   called may return while work for its outputs is still in that stream, and finds work for its inputs there;
 // - every function returns a status code (`FLOW_OK`, `FLOW_FAILED`, `FLOW_PANICKED`) and writes a message for the others;
 // - text is UTF-8. An answer longer than the host's buffer sets `length` to what it needs; the host asks again;
 // - an instance is used by one thread at a time, but for functions on rows; target call-backs are valid until it is
@@ -67,7 +69,7 @@ typedef struct FlowText {
 typedef struct FlowCall {
     // Size of this struct as the host knows it.
     size_t struct_size;
-    // CUDA stream that orders the views of this call; null on the processor.
+    // CUDA stream that orders the views of this call, where they are on a CUDA device.
     void *stream;
     // Receives the message of a call that fails.
     struct FlowText message;
