@@ -70,11 +70,11 @@ impl Prepared {
             format!("objective `data` needs a log-density, which `{}` does not have", descriptor.id)
         } else if cell.train.objective == Objective::Data && !has_exact_draws(cell) {
             format!("objective `data` needs exact draws, which target `{}` does not have", cell.target.name)
-        } else if cell.device == DeviceKind::Cuda && !descriptor.devices.iter().any(|device| device == "cuda") {
-            format!("this build of `{}` has no CUDA", descriptor.id)
         } else if let (DeviceKind::Cuda, true, Some(reason)) = (cell.device, self.sweep.devices.is_axis, &self.no_cuda)
         {
             reason.clone()
+        } else if cell.device == DeviceKind::Cuda && !descriptor.devices.iter().any(|device| device == "cuda") {
+            format!("this build of `{}` has no CUDA", descriptor.id)
         } else {
             return None;
         };
