@@ -43,7 +43,7 @@ fn defined<T: Element, F: Density>(place: &str, device: &Device, config: &Value,
         Result::Ok(Answers::new(plain.0, plain.1, grads, [draws.log_q, density]))
     };
     let (here, there) = (run(&Device::Cpu).unwrap(), run(device).unwrap());
-    there.compare::<T>(place, &here, tolerance);
+    there.compare(place, &here, tolerance);
 }
 
 /// The kernels of a device against those of the processor on rows.
@@ -82,7 +82,7 @@ fn fused<T: Element, F: FusedDensity>(
     let kernels = flow.on_device().unwrap();
     let case = Case::new::<T>(device, dim, n);
     let there = by_kernels(&*kernels, &flat, &case).unwrap();
-    there.compare::<T>(place, &here, tolerance);
+    there.compare(place, &here, tolerance);
     let again = by_kernels(&*kernels, &flat, &case).unwrap();
     assert_eq!(there.0, again.0, "{place}: other bits at the second time");
 }
@@ -157,7 +157,7 @@ impl Answers {
     }
 
     /// To `tolerance` of the largest entry of each.
-    fn compare<T: Element>(&self, place: &str, expected: &Self, tolerance: f64) {
+    fn compare(&self, place: &str, expected: &Self, tolerance: f64) {
         for ((name, got), (_, expected)) in self.0.iter().zip(&expected.0) {
             close(&format!("{place}: {name}"), got, expected, tolerance);
         }
