@@ -113,7 +113,7 @@ fn a_chain_may_be_larger_than_shared_memory() {
         let here = by_rows::<f64, F>(&here, &flat, &Case::new::<f64>(&Device::Cpu, dim, 5));
         let there = by_kernels(&*there.on_device().unwrap(), &flat_there, &Case::new::<f64>(&device, dim, 5)).unwrap();
         // A thousand layers, each with its rounding.
-        there.compare::<f64>(name, &here, 1e-9);
+        there.compare(name, &here, 1e-9);
     }
     law::<planar::Planar>("planar, 1024 layers", 2);
     law::<radial::Radial>("radial, 1024 layers", 5);
