@@ -40,7 +40,6 @@ pub use error::{Error, Result};
 pub use export::{describe_flow, describe_sampler};
 pub use flow::{About, Bijection, Density, Draws, Flow, Inverse, Probe, Setup};
 pub use flow_cuda as cuda;
-pub use flow_cuda::device as cuda_device;
 pub use flow_kernels as kernels;
 pub use fused::{DeviceKernels, Fused, FusedDensity, Pull, Rows};
 pub use fused_sampler::{FusedSampler, FusedTrained, PointRows, Proposals, PullProposals, TransitionRows};

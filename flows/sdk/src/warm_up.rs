@@ -333,8 +333,7 @@ mod tests {
         }
         let close = |a: f64, b: f64| assert!((a - b).abs() <= 1e-13 * b.abs(), "{a} but {b}");
         close(batch.0, single.0);
-        (0..2).for_each(|i| close(batch.1[i], single.1[i]));
-        (0..2).for_each(|i| close(batch.2[i], single.2[i]));
+        batch.1.iter().chain(&batch.2).zip(single.1.iter().chain(&single.2)).for_each(|(&a, &b)| close(a, b));
         Ok(())
     }
 

@@ -148,16 +148,15 @@ fn execute(
                 (Outcome::read(&cell.status()).unwrap_or(None), true)
             }
         };
-        let foregone = prepared.foregone(&planned.cell);
         // What was skipped for want of a device is run where there is one.
         let done = |outcome: &Outcome| match outcome.status {
-            Status::Skipped => foregone.is_some(),
+            Status::Skipped => prepared.foregone(&planned.cell).is_some(),
             status => status.is_final() && !args.retry.contains(&status),
         };
         if !args.force && !damaged && outcome.as_ref().is_some_and(done) {
             continue;
         }
-        match foregone {
+        match prepared.foregone(&planned.cell) {
             Some(outcome) => write_foregone(folder, planned, &outcome)?,
             None => tasks.push(Task { folder: cell, planned, label, stored: outcome.map(Box::new), fresh: args.force }),
         }

@@ -10,7 +10,7 @@ use super::guard::guard;
 use crate::abi::{self, Call, DEVICE_CPU, DEVICE_CUDA, DLDevice, DLTensor, Text};
 use crate::text::answer;
 use crate::view::{copy_in, copy_out, dtype};
-use crate::{Error, Flow, Layout, Result, Sampler, Setup, Target, cuda_device};
+use crate::{Error, Flow, Layout, Result, Sampler, Setup, Target};
 
 /// Something with parameters, made for a target.
 pub trait Instance: Sized {
@@ -98,7 +98,7 @@ pub unsafe extern "C" fn create<I: Instance>(
 fn device(named: DLDevice) -> Result<Device> {
     match (named.device_type, usize::try_from(named.device_id)) {
         (DEVICE_CPU, _) => Ok(Device::Cpu),
-        (DEVICE_CUDA, Ok(ordinal)) => Ok(cuda_device(ordinal)?),
+        (DEVICE_CUDA, Ok(ordinal)) => Ok(flow_cuda::device(ordinal)?),
         (kind, _) => Err(Error::Message(format!("no device number {} of type {kind} is known", named.device_id))),
     }
 }
