@@ -27,8 +27,8 @@ impl<'a> DeviceKernel<'a> {
     }
 }
 
-/// log γ(x) `[n]` and ∇ log γ(x) `[n, d]` at x `[n, d]`, whichever is asked for: one launch where x is on a CUDA device and the
-/// target has a kernel there, else the definition.
+/// log γ(x) `[n]` and ∇ log γ(x) `[n, d]` at x `[n, d]`, each exactly if it is asked for: one launch where x is on a CUDA device
+/// and the target has a kernel there, else the definition.
 ///
 /// # Errors
 /// A tensor operation fails.
@@ -40,6 +40,22 @@ pub fn evaluate(target: &dyn Target, x: &Tensor, value: bool, grad: bool) -> Res
     }
     let value = value.then(|| target.log_density(x)).transpose()?;
     Ok((value, grad.then(|| target.grad(x)).transpose()?))
+}
+
+/// log γ(x) alone.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn log_density(target: &dyn Target, x: &Tensor) -> Result<Tensor> {
+    evaluate(target, x, true, false).map(|(value, _)| value.expect("it was asked for"))
+}
+
+/// ∇ log γ(x) alone.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn grad(target: &dyn Target, x: &Tensor) -> Result<Tensor> {
+    evaluate(target, x, false, true).map(|(_, grad)| grad.expect("it was asked for"))
 }
 
 /// Product of the Hessian of log γ at x with v, both `[n, d]`, in the same way.

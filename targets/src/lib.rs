@@ -39,7 +39,7 @@ mod u4;
 mod uniform_means;
 mod wave;
 
-pub use device::{DeviceKernel, evaluate, hvp};
+pub use device::{DeviceKernel, evaluate, grad, hvp, log_density};
 pub use kernel::{Curvature, Float, Kernel, Out};
 pub use registry::Entry;
 pub use target::{Error, ExactDraws, Known, Modes, Result, Target};

@@ -107,9 +107,8 @@ impl HostSampler {
         let target_error = |error: targets::Error| flow_sdk::Error::Target(error.to_string());
         let (value, slope) = self.target.evaluate_tensors(&x, true, !self.is_gradient_free()).map_err(target_error)?;
         let build = || -> candle_core::Result<Point> {
-            let value = value.map(|value| tempering.value(&x, &value)).transpose()?;
+            let log_density = tempering.value(&x, &value.expect("it was asked for"))?;
             let grad = slope.map(|slope| tempering.slope(&x, &slope)).transpose()?;
-            let Some(log_density) = value else { candle_core::bail!("the target said nothing") };
             Ok(Point { log_density, grad, x })
         };
         Ok(build().map_err(flow_sdk::Error::from)?)

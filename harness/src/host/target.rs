@@ -59,8 +59,8 @@ impl CountedTarget {
 
     /// ∇ log γ(x), counted.
     pub fn grad(&self, x: &Tensor) -> targets::Result<Tensor> {
-        let (_, grad) = self.evaluate_tensors(x, false, true)?;
-        grad.map_or_else(|| self.target.grad(x), Ok)
+        self.count(x.dim(0)?);
+        targets::grad(&*self.target, x)
     }
 
     /// log γ and ∇ log γ at x `[n, d]`, whichever are asked for, counted once a row.

@@ -142,7 +142,7 @@ impl Evaluator {
         let mut all = Weighted { x: Vec::new(), log_w: Vec::with_capacity(n), density_errors: Vec::new() };
         for (index, rows) in chunks(n) {
             let draws = flow.sample(params, seed_for(seed, Purpose::Evaluate, index), rows.len())?;
-            let log_gamma = to_f64(&self.target.uncounted().log_density(&draws.x)?)?;
+            let log_gamma = to_f64(&targets::log_density(self.target.uncounted(), &draws.x)?)?;
             let log_q = to_f64(&draws.log_q)?;
             all.log_w.extend(log_gamma.iter().zip(&log_q).map(|(gamma, q)| gamma - q));
             all.x.extend(to_f64(&draws.x)?);
@@ -164,7 +164,7 @@ impl Evaluator {
             let values = &exact[rows.start * dim..rows.end * dim];
             let TensorOptions { dtype, device } = &self.options;
             let x = Tensor::from_slice(values, (n, dim), &Device::Cpu)?.to_dtype(*dtype)?.to_device(device)?;
-            let log_gamma = to_f64(&target.log_density(&x)?)?;
+            let log_gamma = to_f64(&targets::log_density(target, &x)?)?;
             // What an estimate draws is independent of x, and of other chunks.
             let seed = seed_for(seed, Purpose::Evaluate, index);
             let log_q = to_f64(&flow.density(params, &x, seed)?)?;

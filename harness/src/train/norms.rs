@@ -8,11 +8,14 @@ use flow_sdk::Layout;
 use serde::{Deserialize, Serialize};
 
 /// The groups of a layout: slices whose names agree up to their first dot.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Groups {
     names: Vec<String>,
     /// Length and group of every slice, in the layout's order.
     slices: Vec<(usize, usize)>,
+    /// Where slices begin and end, on the device of the first gradient.
+    #[cfg(feature = "cuda")]
+    bounds: std::cell::OnceCell<Tensor>,
 }
 
 /// Euclidean norms of one gradient, before clipping.
@@ -45,7 +48,12 @@ impl Groups {
             });
             slices.push((slice.len(), group));
         }
-        Self { names, slices }
+        Self {
+            names,
+            slices,
+            #[cfg(feature = "cuda")]
+            bounds: std::cell::OnceCell::new(),
+        }
     }
 
     /// Their names.
@@ -72,12 +80,19 @@ impl Groups {
     /// One launch, and the step's one wait for the device.
     #[cfg(feature = "cuda")]
     fn on_device(&self, grad: &Tensor) -> candle_core::Result<Norms> {
-        let ends = self.slices.iter().scan(0, |end, (len, _)| {
-            *end += *len as u32;
-            Some(*end)
-        });
-        let bounds: Vec<u32> = std::iter::once(0).chain(ends).collect();
-        let squares = flow_cuda::optimiser::sums_of_squares(grad, &Tensor::new(bounds, grad.device())?)?;
+        let bounds = match self.bounds.get() {
+            Some(bounds) => bounds,
+            None => {
+                let ends = self.slices.iter().scan(0, |end, (len, _)| {
+                    *end += *len as u32;
+                    Some(*end)
+                });
+                let bounds: Vec<u32> = std::iter::once(0).chain(ends).collect();
+                let bounds = Tensor::new(bounds, grad.device())?;
+                self.bounds.get_or_init(|| bounds)
+            }
+        };
+        let squares = flow_cuda::optimiser::sums_of_squares(grad, bounds)?;
         let (mut total, mut groups) = (0.0, vec![0.0; self.names.len()]);
         for (square, (_, group)) in squares.iter().zip(&self.slices) {
             total += square;
@@ -143,7 +158,7 @@ mod tests {
         assert_eq!(groups.names(), ["net", "b"]);
         let norms = groups.norms(&Tensor::new(&[2.0f32, 3.0, 4.0, 6.0, -3.0], &Device::Cpu).unwrap()).unwrap();
         assert_eq!(norms, Norms { total: 74.0f64.sqrt(), groups: vec![7.0, 5.0] });
-        assert_eq!(Groups::of(&Layout::new()), Groups { names: vec![], slices: vec![] });
+        assert!(Groups::of(&Layout::new()).names().is_empty());
     }
 
     #[test]
