@@ -1,6 +1,6 @@
 //! `harness describe`: one flow or target, its parameters, its reference, what is known.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -23,7 +23,7 @@ pub fn describe(args: &DescribeArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     let search = SearchPath::new(plugin_dirs)?;
     let (about, parameters) = if let Some(entry) = targets::registry::entry(&args.name) {
         describe_target(entry)
-    } else if let Some(found) = file_or_plugin(&args.name, &search)? {
+    } else if let Some(found) = search.meant(&args.name)? {
         describe_flow(&found)?
     } else {
         return Err(unknown(&args.name, &search)?);
@@ -40,12 +40,6 @@ pub fn describe(args: &DescribeArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
     let rows: Vec<Vec<String>> = properties.iter().map(|(name, schema)| parameter(name, schema, &parameters)).collect();
     table::print(&["parameter", "type", "default", "allowed", "what"], &rows, false)?;
     Ok(OK)
-}
-
-/// A plugin's file, or a name on the search path.
-fn file_or_plugin(name: &str, search: &SearchPath) -> Result<Option<Found>> {
-    let is_file = name.contains('/') && Path::new(name).is_file();
-    if is_file { Found::at(Path::new(name)).map(Some) } else { search.find(name) }
 }
 
 fn describe_target(entry: &targets::Entry) -> (Map<String, Value>, Value) {

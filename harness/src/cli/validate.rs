@@ -1,7 +1,7 @@
 //! `harness validate`: whether a plugin keeps its contract and obeys the laws.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +23,7 @@ use super::{FAILED_CELLS, OK};
 pub struct ValidateArgs {
     /// The plugin: its file, or its name on the search path.
     #[arg(value_name = "PLUGIN.so|NAME", required_unless_present = "list")]
-    pub plugin: Option<PathBuf>,
+    pub plugin: Option<String>,
     /// Only these checks: names, or groups of them.
     #[arg(long, value_delimiter = ',', value_name = "CHECK,…")]
     pub only: Vec<String>,
@@ -110,23 +110,12 @@ pub fn validate(args: &ValidateArgs, plugin_dirs: &[PathBuf]) -> Result<u8> {
 }
 
 /// A file, or a name on the search path.
-fn find(plugin: &Path, plugin_dirs: &[PathBuf]) -> Result<Found> {
-    if plugin.is_file() {
-        return Found::at(plugin);
-    }
-    let name = plugin.to_string_lossy();
+fn find(plugin: &str, plugin_dirs: &[PathBuf]) -> Result<Found> {
     let search = SearchPath::new(plugin_dirs)?;
-    let looks_like_a_file = name.contains('/') || name.ends_with(".so");
-    match search.find(&name)? {
-        Some(found) if !looks_like_a_file => Ok(found),
-        _ if looks_like_a_file => {
-            bail!("there is no file {name}; build the plugin first, with crate-type = [\"cdylib\"]")
-        }
-        _ => {
-            let places: Vec<_> = search.places().iter().map(|place| place.display().to_string()).collect();
-            bail!("no plugin is called `{name}`: looked in {}; `--plugin-dir` names others", places.join(", "))
-        }
-    }
+    search.meant(plugin)?.ok_or_else(|| {
+        let places: Vec<_> = search.places().iter().map(|place| place.display().to_string()).collect();
+        anyhow!("no plugin is called `{plugin}`: looked in {}; `--plugin-dir` names others", places.join(", "))
+    })
 }
 
 /// The checks that are meant, in their order.

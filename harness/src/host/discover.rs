@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flow_sdk::Descriptor;
 use sha2::{Digest, Sha256};
 
@@ -34,16 +34,6 @@ pub struct Found {
     pub sha256: String,
     /// What it says of itself, or why it cannot be loaded.
     pub descriptor: Result<Descriptor, String>,
-}
-
-impl Found {
-    /// The plugin in a file.
-    ///
-    /// # Errors
-    /// As [`SearchPath::find`].
-    pub fn at(path: &Path) -> Result<Self> {
-        inspect(path.to_path_buf())
-    }
 }
 
 impl SearchPath {
@@ -76,6 +66,19 @@ impl SearchPath {
     /// The file is there but is not a shared library: a mistake of the user's, not a plugin that fails.
     pub fn find(&self, name: &str) -> Result<Option<Found>> {
         self.locate(name).map(inspect).transpose()
+    }
+
+    /// The plugin that a user means by a file or by a name; `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// As [`SearchPath::find`], and a file that is not there.
+    pub fn meant(&self, plugin: &str) -> Result<Option<Found>> {
+        if !plugin.contains('/') && !plugin.ends_with(".so") {
+            return self.find(plugin);
+        }
+        let path = PathBuf::from(plugin);
+        ensure!(path.is_file(), "there is no file {plugin}; build the plugin first, with crate-type = [\"cdylib\"]");
+        inspect(path).map(Some)
     }
 
     /// Every plugin on the path, by name; libraries without the entry function are something else, and left out.
