@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// Version of the measurement protocol: raised by every change to the harness that moves a number.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// A cell, resolved: all defaults written out. Equal cells give equal numbers on one machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -45,6 +45,16 @@ impl Trace {
     pub fn transitions(&self) -> usize {
         self.accept.len() / self.chains.max(1)
     }
+
+    /// At most n rows of x, evenly spaced along one chain after the other: every chain has its share.
+    ///
+    /// Evenly spaced along the rows as they lie, they would be those of a few chains where the spacing divides N.
+    pub fn thinned(&self, n: usize) -> Vec<f64> {
+        let (total, transitions) = (self.accept.len(), self.transitions());
+        let (n, dim) = (n.min(total), self.x.len() / total.max(1));
+        let row = |at: usize| at % transitions * self.chains + at / transitions;
+        (0..n).flat_map(|i| &self.x[row(i * total / n) * dim..][..dim]).copied().collect()
+    }
 }
 
 impl Chains<'_> {
@@ -139,4 +149,31 @@ impl Chains<'_> {
 
 fn wide(tensor: &Tensor) -> candle_core::Result<Vec<f64>> {
     tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Trace;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Of draws that say which they are, every chain has its share, and none is taken twice.
+        #[test]
+        fn thinning_leaves_every_chain_its_share(chains in 1usize..25, transitions in 0usize..50, n in 0usize..1500) {
+            let total = chains * transitions;
+            let x = (0..total).flat_map(|at| [(at % chains) as f64, (at / chains) as f64]).collect();
+            let trace = Trace { x, accept: vec![1.0; total], chains, ..Trace::default() };
+            let mut rows: Vec<(usize, usize)> =
+                trace.thinned(n).chunks(2).map(|row| (row[0] as usize, row[1] as usize)).collect();
+            prop_assert_eq!(rows.len(), n.min(total));
+            let share = rows.len() / chains;
+            for chain in 0..chains {
+                let of_chain = rows.iter().filter(|row| row.0 == chain).count();
+                prop_assert!(of_chain == share || of_chain == share + 1, "{} of chain {}, {}", of_chain, chain, share);
+            }
+            rows.sort_unstable();
+            rows.dedup();
+            prop_assert_eq!(rows.len(), n.min(total));
+        }
+    }
 }

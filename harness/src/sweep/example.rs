@@ -34,7 +34,7 @@ fn what_is_left_out_has_its_default() {
     let sweep = sweep("version: 1\nname: x\nflows: [planar]\ntargets: [{gaussian: }]\n").unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&sweep.cells[0]).unwrap(), @r#"
         {
-          "protocol": 2,
+          "protocol": 3,
           "flow": {
             "name": "planar",
             "params": {

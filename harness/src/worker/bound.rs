@@ -4,7 +4,7 @@ use anyhow::Result;
 use candle_core::{Device, Tensor};
 
 use super::run::Run;
-use super::sampler::{SamplerSubject, thinned};
+use super::sampler::SamplerSubject;
 use crate::measure::{Evaluation, Likeness};
 use crate::sample::Annealing;
 use crate::streams::{Purpose, seed_for};
@@ -41,7 +41,7 @@ pub(super) fn bound(
 /// How like the target's the chains' draws are.
 pub(super) fn likeness(subject: &SamplerSubject, run: &Run<'_>) -> Option<Likeness> {
     let (target, trace) = (run.target.uncounted(), subject.trace.as_ref()?);
-    let x = thinned(trace, target.dim(), run.cell.eval.final_draws);
+    let x = trace.thinned(run.cell.eval.final_draws);
     let n = x.len() / target.dim();
     let exact = target.exact_draws().map(|exact| exact.draw(seed_for(run.cell.seed, Purpose::Exact, 0), n));
     Some(Likeness::of(target, &x, exact.as_deref(), run.cell.seed))

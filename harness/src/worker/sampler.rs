@@ -109,11 +109,11 @@ impl Subject for SamplerSubject {
         self.probe(run, &self.here(run)?)
     }
 
-    /// Of the measured transitions, evenly spaced.
+    /// Of the measured transitions, chain by chain, evenly spaced.
     fn draws(&self, _: &Run<'_>, n: usize) -> Result<Option<Tensor>> {
         let Some(trace) = &self.trace else { return Ok(None) };
         let dim = self.target.uncounted().dim();
-        let rows = thinned(trace, dim, n);
+        let rows = trace.thinned(n);
         let count = rows.len() / dim;
         Ok(Some(Tensor::from_vec(rows, (count, dim), &candle_core::Device::Cpu)?))
     }
@@ -121,11 +121,4 @@ impl Subject for SamplerSubject {
     fn kept_chains(&self) -> Option<KeptChains> {
         self.trace.as_ref().map(|trace| KeptChains::of(trace, self.target.uncounted().dim()))
     }
-}
-
-/// At most n rows of a trace, evenly spaced over all transitions and chains.
-pub(super) fn thinned(trace: &Trace, dim: usize, n: usize) -> Vec<f64> {
-    let total = trace.x.len() / dim;
-    let n = n.min(total);
-    (0..n).flat_map(|i| trace.x[i * total / n * dim..][..dim].iter().copied()).collect()
 }
