@@ -73,7 +73,8 @@ impl SearchPath {
     /// # Errors
     /// As [`SearchPath::find`], and a file that is not there.
     pub fn meant(&self, plugin: &str) -> Result<Option<Found>> {
-        if !plugin.contains('/') && !plugin.ends_with(".so") {
+        // No name has either.
+        if !plugin.contains(['/', '.']) {
             return self.find(plugin);
         }
         let path = PathBuf::from(plugin);
